@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages: cut to size on a character boundary, and made safe to print on a terminal. */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *sg_status_word(sg_status status) {
+    switch (status) {
+#define SG_STATUS_CASE(name, value, word, text) \
+    case SG_STATUS_##name:                      \
+        return word;
+        SG_STATUS_LIST(SG_STATUS_CASE)
+#undef SG_STATUS_CASE
+    }
+    return "internal";
+}
+
+const char *sg_status_text(sg_status status) {
+    switch (status) {
+#define SG_STATUS_CASE(name, value, word, text) \
+    case SG_STATUS_##name:                      \
+        return text;
+        SG_STATUS_LIST(SG_STATUS_CASE)
+#undef SG_STATUS_CASE
+    }
+    return "a fault in this program";
+}
+
+/* After a cut at `size`: drop the bytes of a character that was cut in two. Control characters, which a
+ * hostile file name or key could use to drive a terminal, become '?'. */
+static void make_printable(char *text, size_t size) {
+    size_t length = strlen(text);
+    if (length + 1 == size) {
+        size_t back = 0;
+        while (back < 3 && back < length && ((unsigned char)text[length - 1 - back] & 0xc0u) == 0x80u) {
+            back++;
+        }
+        if (back < length) {
+            unsigned char lead = (unsigned char)text[length - 1 - back];
+            size_t needed = lead >= 0xf0u ? 4 : lead >= 0xe0u ? 3 : lead >= 0xc0u ? 2 : 1;
+            if (needed != back + 1) {
+                text[length - 1 - back] = '\0';
+            }
+        }
+    }
+    for (unsigned char *byte = (unsigned char *)text; *byte != 0; byte++) {
+        if (*byte < 0x20u || *byte == 0x7fu) {
+            *byte = '?';
+        }
+    }
+}
+
+static void write_message(sg_error *error, sg_status code, const char *format, va_list arguments) {
+    error->code = code;
+    error->hint[0] = '\0';
+    (void)vsnprintf(error->message, sizeof error->message, format, arguments);
+    make_printable(error->message, sizeof error->message);
+}
+
+sg_status sg_error_set(sg_error *error, sg_status code, const char *format, ...) {
+    if (error != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_message(error, code, format, arguments);
+        va_end(arguments);
+    }
+    return code;
+}
+
+sg_status sg_error_hint(sg_error *error, const char *format, ...) {
+    va_list arguments;
+    if (error == NULL) {
+        return SG_STATUS_INTERNAL;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(error->hint, sizeof error->hint, format, arguments);
+    va_end(arguments);
+    make_printable(error->hint, sizeof error->hint);
+    return error->code;
+}
+
+sg_status sg_error_prefix(sg_error *error, sg_status code, const char *format, ...) {
+    char message[SG_ERROR_MESSAGE_SIZE];
+    size_t length;
+    va_list arguments;
+    if (error == NULL) {
+        return code;
+    }
+    memcpy(message, error->message, sizeof message);
+    va_start(arguments, format);
+    (void)vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    length = strlen(error->message);
+    (void)snprintf(error->message + length, sizeof error->message - length, ": %s", message);
+    make_printable(error->message, sizeof error->message);
+    return error->code;
+}
+
+sg_status sg_error_from_errno(sg_error *error, int errnum, const char *format, ...) {
+    sg_status code = errnum == ENOMEM ? SG_STATUS_MEMORY : SG_STATUS_IO;
+    char reason[128];
+    if (error != NULL) {
+        va_list arguments;
+        size_t length;
+        va_start(arguments, format);
+        write_message(error, code, format, arguments);
+        va_end(arguments);
+        length = strlen(error->message);
+        (void)snprintf(error->message + length, sizeof error->message - length, ": %s",
+                       strerror_r(errnum, reason, sizeof reason));
+    }
+    return code;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A regular file mapped read-only, and small files read whole. */
+#ifndef SG_STORAGE_MAPPED_FILE_H
+#define SG_STORAGE_MAPPED_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <switchgen/status.h>
+
+/* What tells one state of a file from another. */
+typedef struct sg_file_identity {
+    uint64_t device, inode, size;
+    int64_t modified_ns, changed_ns;
+} sg_file_identity;
+
+typedef struct sg_mapped_file {
+    const unsigned char *data; /* NULL for an empty file */
+    size_t size;               /* bytes */
+    char *path;                /* as given; for messages */
+    sg_file_identity identity; /* at opening */
+    int descriptor;            /* stays open while mapped */
+} sg_mapped_file;
+
+/* Map `path`. Nothing is read. On failure *file is zeroed (close is allowed).
+ * Errors: SG_STATUS_NOT_FOUND; SG_STATUS_MODEL where it is no regular file (a directory, FIFO or device;
+ * links are followed; never blocks); SG_STATUS_IO; SG_STATUS_MEMORY. */
+sg_status sg_mapped_file_open(const char *path, sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
+
+/* Unmap and free. Allowed on a zeroed struct and twice. */
+void sg_mapped_file_close(sg_mapped_file *file);
+
+/* SG_STATUS_CHANGED with a message if the file is no longer what it was when it was opened. */
+sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
+
+/* Read a small regular file whole into memory of the caller's (sg_memory_free; NUL-terminated).
+ * More than `maximum` bytes is SG_STATUS_MODEL naming both numbers. Errors otherwise as open. */
+sg_status sg_file_read_small(const char *path, size_t maximum, char **data, size_t *length,
+                             sg_error *error) SG_MUST_CHECK;
+
+#endif
