@@ -53,6 +53,7 @@ static void make_printable(char *text, size_t size) {
     }
 }
 
+SG_PRINTF(3, 0)
 static void write_message(sg_error *error, sg_status code, const char *format, va_list arguments) {
     error->code = code;
     error->hint[0] = '\0';
