@@ -64,6 +64,10 @@ typedef struct sg_engine_options {
 /* The defaults: threads 0, AUTO, AUTO, CONFIG, NULL, false, no log. */
 SG_PUBLIC sg_engine_options sg_engine_options_default(void);
 
+/* Limits on what may be asked for. */
+#define SG_MAX_BEAMS 64
+#define SG_MAX_NEW_TOKENS 1000000
+
 /* The value of a whole-number setting that the caller leaves to the model. */
 #define SG_OPTION_UNSET INT64_MIN
 

@@ -111,11 +111,13 @@ static sg_status read_early_stopping(const sg_config_reader *reader, sg_early_st
 
 static sg_status read_decoding(const sg_config_reader *reader, sg_decoding_options *decoding) {
     const int64_t most = INT32_MAX;
-    SG_TRY(sg_config_reader_i64(reader, "num_beams", 1, most, &decoding->num_beams));
-    SG_TRY(sg_config_reader_i64(reader, "num_return_sequences", 1, most,
+    SG_TRY(sg_config_reader_i64(reader, "num_beams", 1, SG_MAX_BEAMS, &decoding->num_beams));
+    SG_TRY(sg_config_reader_i64(reader, "num_return_sequences", 1, SG_MAX_BEAMS,
                                 &decoding->num_return_sequences));
-    SG_TRY(sg_config_reader_i64(reader, "max_new_tokens", 1, most, &decoding->max_new_tokens));
-    SG_TRY(sg_config_reader_i64(reader, "max_length", 2, most, &decoding->max_length));
+    SG_TRY(sg_config_reader_i64(reader, "max_new_tokens", 1, SG_MAX_NEW_TOKENS,
+                                &decoding->max_new_tokens));
+    SG_TRY(sg_config_reader_i64(reader, "max_length", 2, SG_MAX_NEW_TOKENS + 1,
+                                &decoding->max_length));
     SG_TRY(sg_config_reader_i64(reader, "min_new_tokens", 0, most, &decoding->min_new_tokens));
     SG_TRY(sg_config_reader_i64(reader, "min_length", 0, most, &decoding->min_length));
     SG_TRY(sg_config_reader_i64(reader, "no_repeat_ngram_size", 0, most,
