@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* Rows of the embedding that may lie beyond the tokenizer before it looks like the wrong one: T5 has 28. */
+/* Rows of the embedding that may lie beyond the tokenizer before it looks like the wrong one: T5
+ * has 28. */
 #define SPARE_ROWS 128
 
 sg_engine_options sg_engine_options_default(void) {
@@ -33,18 +34,19 @@ sg_infill_options sg_infill_options_default(void) {
 }
 
 /* A tokenizer and a model from different checkpoints must not meet. */
-static sg_status check_vocabularies(const char *directory, const sg_engine *engine, sg_error *error) {
+static sg_status check_vocabularies(const char *directory, const sg_engine *engine,
+                                    sg_error *error) {
     size_t tokens = (size_t)sg_tokenizer_size(engine->tokenizer);
     size_t rows = engine->model.config.vocab_size;
     if (tokens > rows) {
         return sg_error_set(error, SG_STATUS_MODEL,
-                            "%s: the tokenizer has %zu tokens, expected at most vocab_size, %zu", directory,
-                            tokens, rows);
+                            "%s: the tokenizer has %zu tokens, expected at most vocab_size, %zu",
+                            directory, tokens, rows);
     }
     if (rows - tokens > SPARE_ROWS) {
         sg_log_write(&engine->options.log, SG_LOG_LEVEL_WARNING,
-                     "%s: the tokenizer has %zu tokens, far fewer than vocab_size, %zu", directory, tokens,
-                     rows);
+                     "%s: the tokenizer has %zu tokens, far fewer than vocab_size, %zu", directory,
+                     tokens, rows);
     }
     return SG_STATUS_OK;
 }
@@ -59,8 +61,8 @@ static sg_status open_parts(const char *directory, sg_engine *engine, sg_error *
     return check_vocabularies(directory, engine, error);
 }
 
-sg_status sg_engine_open(const char *directory, const sg_engine_options *options, sg_engine **engine,
-                         sg_error *error) {
+sg_status sg_engine_open(const char *directory, const sg_engine_options *options,
+                         sg_engine **engine, sg_error *error) {
     sg_status status;
     sg_engine *made = sg_memory_alloc_zeroed(1, sizeof *made);
     if (made == NULL) {
@@ -110,8 +112,8 @@ static sg_status decode_card(const sg_engine *engine, const int32_t *ids, size_t
     for (size_t i = 0; i < count; i++) {
         with_start[i + 1] = ids[i];
     }
-    status = sg_tokenizer_decode(engine->tokenizer, with_start, count + 1, SG_DECODE_FORM_CARD, buffer,
-                                 error);
+    status = sg_tokenizer_decode(engine->tokenizer, with_start, count + 1, SG_DECODE_FORM_CARD,
+                                 buffer, error);
     sg_memory_free(with_start);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an engine holds: the tokenizer and the model, read-only after opening. Implements the sg_engine part of
- * switchgen.h; the commands that look inside a model (verify, inspect) may use it, too. */
+/* What an engine holds: the tokenizer and the model, read-only after opening. Implements the
+ * sg_engine part of switchgen.h; the commands that look inside a model (verify, inspect) may use
+ * it, too. */
 #ifndef SG_INFILL_ENGINE_H
 #define SG_INFILL_ENGINE_H
 

@@ -84,10 +84,10 @@ static sg_status sources_init(const sg_session *session, sg_request *const *requ
 }
 
 /* Encode all sources. A request whose states are not finite ends here. */
-static void encode(sg_session *session, sg_request *const *requests, sources *from, sg_error *errors,
-                   const sg_probe *probe) {
-    sg_encoder_run(&session->engine->model, session->matmul, from->ids, &from->sequences, from->states,
-                   from->outcomes, &from->arena, probe);
+static void encode(sg_session *session, sg_request *const *requests, sources *from,
+                   sg_error *errors, const sg_probe *probe) {
+    sg_encoder_run(&session->engine->model, session->matmul, from->ids, &from->sequences,
+                   from->states, from->outcomes, &from->arena, probe);
     sg_arena_clear(&from->arena); /* its pages are better used by the caches */
     for (size_t i = 0; i < from->sequences.count; i++) {
         requests[i]->dropped += from->outcomes[i].dropped;
@@ -119,13 +119,16 @@ static sg_status token_loop_init(sg_session *session, sg_request *const *request
         const sg_request *request = requests[i];
         loop->max_rows += request->settings.num_beams;
         longest = request->cache.capacity > longest ? request->cache.capacity : longest;
-        longest_source = request->input.count > longest_source ? request->input.count : longest_source;
+        longest_source =
+            request->input.count > longest_source ? request->input.count : longest_source;
     }
     loop->rows = sg_memory_alloc(loop->max_rows, sizeof *loop->rows);
     loop->hidden = sg_memory_alloc_aligned(loop->max_rows, config->d_model * sizeof *loop->hidden);
-    loop->logits = sg_memory_alloc_aligned(loop->max_rows, config->vocab_size * sizeof *loop->logits);
+    loop->logits =
+        sg_memory_alloc_aligned(loop->max_rows, config->vocab_size * sizeof *loop->logits);
     loop->dropped = sg_memory_alloc(loop->max_rows, sizeof *loop->dropped);
-    if (loop->rows == NULL || loop->hidden == NULL || loop->logits == NULL || loop->dropped == NULL) {
+    if (loop->rows == NULL || loop->hidden == NULL || loop->logits == NULL ||
+        loop->dropped == NULL) {
         return sg_memory_error(error, "logits",
                                loop->max_rows * config->vocab_size * sizeof *loop->logits);
     }
@@ -139,9 +142,8 @@ static size_t gather_rows(sg_request *const *requests, size_t count, token_loop 
     for (size_t i = 0; i < count; i++) {
         for (size_t slot = 0; slot < requests[i]->row_count; slot++) {
             loop->dropped[rows] = 0;
-            loop->rows[rows++] = (sg_decoder_row){.cache = &requests[i]->cache,
-                                                  .slot = slot,
-                                                  .token = requests[i]->rows[slot].token};
+            loop->rows[rows++] = (sg_decoder_row){
+                .cache = &requests[i]->cache, .slot = slot, .token = requests[i]->rows[slot].token};
         }
     }
     return rows;

@@ -22,7 +22,9 @@ static sg_status refuse(sg_error *error, const char *name, int64_t value, int64_
 /* The caller's value, else the model's, else the default; checked against the range. */
 static sg_status resolve_integer(const char *name, int64_t option, int64_t model, int64_t otherwise,
                                  int64_t minimum, int64_t maximum, size_t *out, sg_error *error) {
-    int64_t value = option != SG_OPTION_UNSET ? option : model != SG_OPTION_UNSET ? model : otherwise;
+    int64_t value = option != SG_OPTION_UNSET  ? option
+                    : model != SG_OPTION_UNSET ? model
+                                               : otherwise;
     if (value < minimum || value > maximum) {
         return refuse(error, name, value, minimum, maximum);
     }
@@ -31,18 +33,18 @@ static sg_status resolve_integer(const char *name, int64_t option, int64_t model
 }
 
 static sg_status resolve_real(const char *name, double option, double model, double minimum,
-                              float *out, sg_error *error) {
+                              double *out, sg_error *error) {
     double value = !isnan(option) ? option : !isnan(model) ? model : 1.0;
     if (!(value >= minimum && value <= 1e6)) {
-        return sg_error_set(error, SG_STATUS_ARGUMENT, "%s is %g, expected %g to 1000000", name, value,
-                            minimum);
+        return sg_error_set(error, SG_STATUS_ARGUMENT, "%s is %g, expected %g to 1000000", name,
+                            value, minimum);
     }
-    *out = (float)value;
+    *out = value;
     return SG_STATUS_OK;
 }
 
-/* max_new_tokens wins over max_length, which counts the start token; the caller's either wins over the
- * model's; with neither, room for the blanks. */
+/* max_new_tokens wins over max_length, which counts the start token; the caller's either wins over
+ * the model's; with neither, room for the blanks. */
 static sg_status resolve_length(const sg_request *request, const sg_decoding_options *model,
                                 size_t *out, sg_error *error) {
     const sg_decoding_options *option = &request->options.decoding;
@@ -68,7 +70,8 @@ static sg_status resolve_length(const sg_request *request, const sg_decoding_opt
     return SG_STATUS_OK;
 }
 
-static sg_status check_token(const sg_engine *engine, const char *name, int32_t id, sg_error *error) {
+static sg_status check_token(const sg_engine *engine, const char *name, int32_t id,
+                             sg_error *error) {
     size_t vocabulary = engine->model.config.vocab_size;
     if (id < 0 || (size_t)id >= vocabulary) {
         return refuse(error, name, id, 0, (int64_t)vocabulary - 1);
@@ -76,7 +79,8 @@ static sg_status check_token(const sg_engine *engine, const char *name, int32_t 
     return SG_STATUS_OK;
 }
 
-/* The end tokens: the caller's or the model's, and the sentinel after the highest blank of the text. */
+/* The end tokens: the caller's or the model's, and the sentinel after the highest blank of the
+ * text. */
 static sg_status resolve_end_tokens(const sg_engine *engine, sg_request *request, sg_error *error) {
     const sg_infill_options *options = &request->options;
     const sg_generation_config *generation = &engine->model.generation;
@@ -116,12 +120,13 @@ static sg_status resolve_settings(const sg_engine *engine, sg_request *request, 
                            model->num_return_sequences, 1, 1, (int64_t)to->num_beams,
                            &to->num_return_sequences, error));
     SG_TRY(resolve_length(request, model, &to->max_new_tokens, error));
-    SG_TRY(resolve_integer("min_new_tokens", option->min_new_tokens, model->min_new_tokens, 0, 0, most,
-                           &to->min_new_tokens, error));
+    SG_TRY(resolve_integer("min_new_tokens", option->min_new_tokens, model->min_new_tokens, 0, 0,
+                           most, &to->min_new_tokens, error));
     SG_TRY(resolve_integer("min_length", option->min_length, model->min_length, 0, 0, most,
                            &to->min_length, error));
     SG_TRY(resolve_integer("no_repeat_ngram_size", option->no_repeat_ngram_size,
-                           model->no_repeat_ngram_size, 0, 0, most, &to->no_repeat_ngram_size, error));
+                           model->no_repeat_ngram_size, 0, 0, most, &to->no_repeat_ngram_size,
+                           error));
     SG_TRY(resolve_real("length_penalty", option->length_penalty, model->length_penalty, -1e6,
                         &to->length_penalty, error));
     SG_TRY(resolve_real("repetition_penalty", option->repetition_penalty, model->repetition_penalty,
@@ -151,7 +156,8 @@ static sg_status tokenize(const sg_engine *engine, sg_request *request, sg_error
     sg_buffer prompt;
     sg_status status;
     sg_buffer_init(&prompt, SIZE_MAX - 1);
-    status = sg_sentinels_prompt(&request->blanks, request->text.bytes, request->text.length, &prompt);
+    status =
+        sg_sentinels_prompt(&request->blanks, request->text.bytes, request->text.length, &prompt);
     if (status != SG_STATUS_OK) {
         status = sg_memory_error(error, "the prompt", request->text.length);
     } else {
@@ -169,8 +175,9 @@ static sg_status tokenize(const sg_engine *engine, sg_request *request, sg_error
         return SG_STATUS_OK;
     }
     if (!request->options.truncate) {
-        return sg_error_set(error, SG_STATUS_TOO_LONG, "the text has %zu tokens, expected at most %zu",
-                            request->input.count, most);
+        return sg_error_set(error, SG_STATUS_TOO_LONG,
+                            "the text has %zu tokens, expected at most %zu", request->input.count,
+                            most);
     }
     request->input.count = most;
     request->input.ids[most - 1] = sg_tokenizer_eos_id(engine->tokenizer);
@@ -181,8 +188,9 @@ static sg_status tokenize(const sg_engine *engine, sg_request *request, sg_error
 static sg_status check_text(sg_text text, const sg_infill_options *options, sg_error *error) {
     size_t bad = 0;
     if (text.length > SG_TOKENIZER_MAX_TEXT_BYTES) {
-        return sg_error_set(error, SG_STATUS_TOO_LONG, "the text has %zu bytes, expected at most %d",
-                            text.length, SG_TOKENIZER_MAX_TEXT_BYTES);
+        return sg_error_set(error, SG_STATUS_TOO_LONG,
+                            "the text has %zu bytes, expected at most %d", text.length,
+                            SG_TOKENIZER_MAX_TEXT_BYTES);
     }
     if (!sg_utf8_is_valid(text.bytes, text.length, &bad)) {
         return sg_error_set(error, SG_STATUS_BAD_UTF8, "the text is not UTF-8 at byte %zu", bad);
@@ -193,8 +201,9 @@ static sg_status check_text(sg_text text, const sg_infill_options *options, sg_e
     return SG_STATUS_OK;
 }
 
-sg_status sg_request_prepare(const sg_engine *engine, sg_text text, const sg_infill_options *options,
-                             sg_request *request, sg_error *error) {
+sg_status sg_request_prepare(const sg_engine *engine, sg_text text,
+                             const sg_infill_options *options, sg_request *request,
+                             sg_error *error) {
     *request = (sg_request){.text = text, .runs_model = true};
     request->options = options != NULL ? *options : sg_infill_options_default();
     SG_TRY(check_text(text, &request->options, error));
@@ -219,7 +228,8 @@ sg_status sg_request_begin(const sg_engine *engine, sg_request *request, sg_erro
     }
     request->rows[0] = (sg_search_row){.parent = 0, .token = request->settings.start_token};
     request->row_count = 1;
-    return sg_kv_cache_init(&request->cache, engine->model.weights.stacks[SG_STACK_DECODER].num_blocks,
+    return sg_kv_cache_init(&request->cache,
+                            engine->model.weights.stacks[SG_STACK_DECODER].num_blocks,
                             sg_model_config_attention_width(&engine->model.config), beams,
                             request->settings.max_new_tokens, request->input.count, error);
 }

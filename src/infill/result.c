@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every string and array of a result is a block of its own, owned by the result. The public struct shows them
- * as const; the private one beside it remembers what is to be freed. */
+/* Every string and array of a result is a block of its own, owned by the result. The public struct
+ * shows them as const; the private one beside it remembers what is to be freed. */
 #include "infill/result.h"
 
 #include <math.h>
@@ -109,8 +109,8 @@ static sg_status show_fills(const sg_request *request, const sg_fill_span *spans
             candidate->complete = false;
             continue;
         }
-        blocks->fill_texts[i] = sg_memory_copy_text(candidate->text + stitched[i].text_offset,
-                                                    stitched[i].text_length);
+        blocks->fill_texts[i] =
+            sg_memory_copy_text(candidate->text + stitched[i].text_offset, stitched[i].text_length);
         if (blocks->fill_texts[i] == NULL) {
             return sg_memory_error(error, "a fill", stitched[i].text_length);
         }
@@ -126,14 +126,14 @@ static sg_status show_fills(const sg_request *request, const sg_fill_span *spans
 }
 
 static sg_status stitch(const sg_engine *engine, const sg_request *request, sg_fill_span *spans,
-                        sg_stitched_fill *stitched, candidate_blocks *blocks, sg_candidate *candidate,
-                        sg_error *error) {
+                        sg_stitched_fill *stitched, candidate_blocks *blocks,
+                        sg_candidate *candidate, sg_error *error) {
     sg_buffer text;
     sg_status status;
     for (size_t i = 0; i < request->blanks.count; i++) {
-        spans[i] = sg_sentinels_cut(engine->tokenizer, candidate->ids, candidate->id_count,
-                                    request->end_ids, request->end_count,
-                                    request->blanks.items[i].index);
+        spans[i] =
+            sg_sentinels_cut(engine->tokenizer, candidate->ids, candidate->id_count,
+                             request->end_ids, request->end_count, request->blanks.items[i].index);
     }
     sg_buffer_init(&text, SIZE_MAX - 1);
     status = sg_sentinels_stitch(engine->tokenizer, &request->blanks, request->text.bytes,
@@ -186,15 +186,15 @@ static sg_status show_candidate(const sg_engine *engine, const sg_request *reque
     candidate->logprob = sum_logprobs(hypothesis->token_logprobs, hypothesis->count);
     candidate->score = hypothesis->score;
     candidate->finish = why_finished(request, hypothesis);
-    SG_TRY(sg_engine_detokenize(engine, blocks->ids, hypothesis->count, SG_DECODE_FORM_RAW, &blocks->raw,
-                  &candidate->raw_length, error));
+    SG_TRY(sg_engine_detokenize(engine, blocks->ids, hypothesis->count, SG_DECODE_FORM_RAW,
+                                &blocks->raw, &candidate->raw_length, error));
     candidate->raw = blocks->raw;
     if (request->blanks.count > 0) {
         return fill_blanks(engine, request, blocks, candidate, error);
     }
     candidate->complete = true;
-    SG_TRY(sg_engine_detokenize(engine, blocks->ids, hypothesis->count, SG_DECODE_FORM_PLAIN, &blocks->text,
-                  &candidate->text_length, error));
+    SG_TRY(sg_engine_detokenize(engine, blocks->ids, hypothesis->count, SG_DECODE_FORM_PLAIN,
+                                &blocks->text, &candidate->text_length, error));
     candidate->text = blocks->text;
     return SG_STATUS_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts in, results out: prepares requests, runs them in groups of a bounded size, builds the results. */
+/* Texts in, results out: prepares requests, runs them in groups of a bounded size, builds the
+ * results. */
 #include "infill/session.h"
 
 #include <assert.h>
@@ -11,8 +12,8 @@
 #include "infill/request.h"
 #include "infill/result.h"
 
-/* Bounds of a group, which bound its memory: source tokens (encoder states and caches) and beams (logits). A
- * single text may exceed the first alone. */
+/* Bounds of a group, which bound its memory: source tokens (encoder states and caches) and beams
+ * (logits). A single text may exceed the first alone. */
 #define GROUP_SOURCE_TOKENS 4096
 #define GROUP_ROWS 64
 
@@ -29,8 +30,8 @@ sg_status sg_session_create(const sg_engine *engine, sg_session **session, sg_er
         return sg_memory_error(error, "a session", sizeof *made);
     }
     made->engine = engine;
-    status = sg_thread_pool_create(threads == 0 ? sg_thread_pool_default_count() : threads, &made->pool,
-                                   error);
+    status = sg_thread_pool_create(threads == 0 ? sg_thread_pool_default_count() : threads,
+                                   &made->pool, error);
     if (status == SG_STATUS_OK) {
         status = sg_matmul_create(engine->options.matmul, engine->options.cpu, made->pool,
                                   &engine->options.log, &made->matmul, error);
@@ -106,7 +107,8 @@ static void group_clear(group *at) {
 }
 
 static bool group_is_full(const group *at) {
-    return at->rows >= GROUP_ROWS || at->size >= GROUP_ROWS || at->source_tokens >= GROUP_SOURCE_TOKENS;
+    return at->rows >= GROUP_ROWS || at->size >= GROUP_ROWS ||
+           at->source_tokens >= GROUP_SOURCE_TOKENS;
 }
 
 /* Prepare the next text. Its own failure goes to `own`; another one is returned. */
@@ -164,8 +166,8 @@ static sg_status fill_groups(sg_session *session, group *at, const sg_text *text
     while (first < count) {
         size_t next = first;
         while (next < count && !group_is_full(at)) {
-            SG_TRY(group_add(session->engine, at, texts[next], options == NULL ? NULL : options[next],
-                             &errors[next], error));
+            SG_TRY(group_add(session->engine, at, texts[next],
+                             options == NULL ? NULL : options[next], &errors[next], error));
             next++;
         }
         SG_TRY(group_run(session, at, results + first, errors + first, error));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller needs besides the engine to run requests: threads, kernels, scratch. Implements the sg_session part
- * of switchgen.h. */
+/* What a caller needs besides the engine to run requests: threads, kernels, scratch. Implements the
+ * sg_session part of switchgen.h. */
 #ifndef SG_INFILL_SESSION_H
 #define SG_INFILL_SESSION_H
 

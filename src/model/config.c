@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json in, sg_model_config out. A number that passes here may size an allocation only after the
- * tensors that justify it were seen (weights.c). */
+/* config.json in, sg_model_config out. A number that passes here may size an allocation only after
+ * the tensors that justify it were seen (weights.c). */
 #include "model/config.h"
 
 #include <string.h>
@@ -28,18 +28,20 @@ static sg_status read_type(const sg_config_reader *reader, sg_model_type *type) 
     const char *name = NULL;
     SG_TRY(sg_config_reader_string(reader, "model_type", &name));
     if (name == NULL) {
-        return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"model_type\" is missing, expected \"switch_transformers\" or \"t5\"",
-                            reader->path);
+        return sg_error_set(
+            reader->error, SG_STATUS_MODEL,
+            "%s: \"model_type\" is missing, expected \"switch_transformers\" or \"t5\"",
+            reader->path);
     }
     if (strcmp(name, "switch_transformers") == 0) {
         *type = SG_MODEL_TYPE_SWITCH;
     } else if (strcmp(name, "t5") == 0) {
         *type = SG_MODEL_TYPE_T5;
     } else {
-        return sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
-                            "%s: \"model_type\" is \"%s\", expected \"switch_transformers\" or \"t5\"",
-                            reader->path, name);
+        return sg_error_set(
+            reader->error, SG_STATUS_UNSUPPORTED,
+            "%s: \"model_type\" is \"%s\", expected \"switch_transformers\" or \"t5\"",
+            reader->path, name);
     }
     return SG_STATUS_OK;
 }
@@ -65,7 +67,8 @@ static sg_status parse_activation(const sg_config_reader *reader, const char *ke
                         reader->path, key, name);
 }
 
-/* T5 names its feed-forward "relu" or "gated-gelu"; gated-gelu means gelu_new, as in the reference. */
+/* T5 names its feed-forward "relu" or "gated-gelu"; gated-gelu means gelu_new, as in the reference.
+ */
 static sg_status read_feed_forward_proj(const sg_config_reader *reader, sg_model_config *config) {
     static const char gated[] = "gated-";
     const char *name = NULL;
@@ -124,8 +127,10 @@ static sg_status read_layers(const sg_config_reader *reader, sg_model_config *co
     SG_TRY(sg_config_reader_size(reader, "num_decoder_layers", 1, SG_CONFIG_MAX_DIMENSION,
                                  &decoder->num_layers));
     if (is_switch) {
-        SG_TRY(read_sparse_step(reader, "num_sparse_encoder_layers", "encoder_sparse_step", encoder));
-        SG_TRY(read_sparse_step(reader, "num_sparse_decoder_layers", "decoder_sparse_step", decoder));
+        SG_TRY(
+            read_sparse_step(reader, "num_sparse_encoder_layers", "encoder_sparse_step", encoder));
+        SG_TRY(
+            read_sparse_step(reader, "num_sparse_decoder_layers", "decoder_sparse_step", decoder));
     }
     return SG_STATUS_OK;
 }
@@ -166,7 +171,8 @@ static sg_status read_router(const sg_config_reader *reader, sg_model_config *co
     SG_TRY(sg_config_reader_string(reader, "router_dtype", &dtype));
     if (dtype != NULL && strcmp(dtype, "float32") != 0) {
         return sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
-                            "%s: \"router_dtype\" is \"%s\", expected \"float32\"", reader->path, dtype);
+                            "%s: \"router_dtype\" is \"%s\", expected \"float32\"", reader->path,
+                            dtype);
     }
     return SG_STATUS_OK;
 }
@@ -175,16 +181,18 @@ static sg_status read_router(const sg_config_reader *reader, sg_model_config *co
 static sg_status read_relative_attention(const sg_config_reader *reader, sg_model_config *config) {
     config->relative_attention_num_buckets = 32;
     config->relative_attention_max_distance = 128;
-    SG_TRY(sg_config_reader_size(reader, "relative_attention_num_buckets", 4, SG_CONFIG_MAX_DIMENSION,
-                                 &config->relative_attention_num_buckets));
-    SG_TRY(sg_config_reader_size(reader, "relative_attention_max_distance", 1, SG_CONFIG_MAX_DIMENSION,
+    SG_TRY(sg_config_reader_size(reader, "relative_attention_num_buckets", 4,
+                                 SG_CONFIG_MAX_DIMENSION, &config->relative_attention_num_buckets));
+    SG_TRY(sg_config_reader_size(reader, "relative_attention_max_distance", 1,
+                                 SG_CONFIG_MAX_DIMENSION,
                                  &config->relative_attention_max_distance));
     if (config->relative_attention_max_distance <= config->relative_attention_num_buckets / 2) {
-        return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"relative_attention_max_distance\" is %zu, expected more than half of "
-                            "the %zu buckets",
-                            reader->path, config->relative_attention_max_distance,
-                            config->relative_attention_num_buckets);
+        return sg_error_set(
+            reader->error, SG_STATUS_MODEL,
+            "%s: \"relative_attention_max_distance\" is %zu, expected more than half of "
+            "the %zu buckets",
+            reader->path, config->relative_attention_max_distance,
+            config->relative_attention_num_buckets);
     }
     return SG_STATUS_OK;
 }

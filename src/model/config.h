@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json, read and checked: every limit on what a model may claim about itself is enforced here.
+/* config.json, read and checked: every limit on what a model may claim about itself is enforced
+ * here.
  *
  * Meaning and defaults: SwitchTransformersConfig and T5Config of transformers 5.23.0. */
 #ifndef SG_MODEL_CONFIG_H
@@ -18,10 +19,7 @@
 #define SG_CONFIG_MAX_EXPERTS 65536
 #define SG_CONFIG_MAX_FILE_BYTES (1 << 20)
 
-typedef enum sg_stack {
-    SG_STACK_ENCODER = 0,
-    SG_STACK_DECODER
-} sg_stack;
+typedef enum sg_stack { SG_STACK_ENCODER = 0, SG_STACK_DECODER } sg_stack;
 
 typedef enum sg_model_type {
     SG_MODEL_TYPE_SWITCH = 0, /* switch_transformers */
@@ -54,8 +52,9 @@ typedef struct sg_model_config {
     int64_t pad_token_id;
 } sg_model_config;
 
-/* Read DIRECTORY/config.json. Errors: SG_STATUS_NOT_FOUND; SG_STATUS_MODEL (malformed, out of range, naming
- * key, value and range); SG_STATUS_UNSUPPORTED (another kind of model); SG_STATUS_MEMORY. */
+/* Read DIRECTORY/config.json. Errors: SG_STATUS_NOT_FOUND; SG_STATUS_MODEL (malformed, out of
+ * range, naming key, value and range); SG_STATUS_UNSUPPORTED (another kind of model);
+ * SG_STATUS_MEMORY. */
 sg_status sg_model_config_read(const char *directory, sg_model_config *config,
                                sg_error *error) SG_MUST_CHECK;
 

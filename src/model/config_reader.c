@@ -26,7 +26,8 @@ sg_status sg_config_reader_open(sg_config_reader *reader, const char *directory,
     SG_TRY(sg_json_parse_file(reader->path, SG_CONFIG_MAX_FILE_BYTES, &reader->document, error));
     reader->object = sg_json_root(reader->document);
     if (sg_json_kind(reader->object) != SG_JSON_EVENT_OBJECT_BEGIN) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: the top value is not an object", reader->path);
+        return sg_error_set(error, SG_STATUS_MODEL, "%s: the top value is not an object",
+                            reader->path);
     }
     return SG_STATUS_OK;
 }
@@ -61,6 +62,7 @@ sg_status sg_config_reader_bool(const sg_config_reader *reader, const char *key,
     return sg_json_get_bool(reader->document, reader->object, key, true, out, reader->error);
 }
 
-sg_status sg_config_reader_string(const sg_config_reader *reader, const char *key, const char **out) {
+sg_status sg_config_reader_string(const sg_config_reader *reader, const char *key,
+                                  const char **out) {
     return sg_json_get_string(reader->document, reader->object, key, true, out, reader->error);
 }

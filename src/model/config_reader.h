@@ -17,8 +17,8 @@ typedef struct sg_config_reader {
     sg_error *error;
 } sg_config_reader;
 
-/* Open DIRECTORY/NAME, or NAME itself where `directory` is NULL; its top value must be an object. Release
- * with sg_config_reader_close, also after a failure. */
+/* Open DIRECTORY/NAME, or NAME itself where `directory` is NULL; its top value must be an object.
+ * Release with sg_config_reader_close, also after a failure. */
 sg_status sg_config_reader_open(sg_config_reader *reader, const char *directory, const char *name,
                                 sg_error *error) SG_MUST_CHECK;
 

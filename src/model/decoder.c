@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pre-norm blocks: x += SelfAttn(norm x); x += CrossAttn(norm x, encoder); x += FF(norm x); one norm at the
- * end. The causal bias of block 0's table is laid out backwards, so that the bias of a row's whole past is one
- * stretch of it whatever the row's position. */
+/* Pre-norm blocks: x += SelfAttn(norm x); x += CrossAttn(norm x, encoder); x += FF(norm x); one
+ * norm at the end. The causal bias of block 0's table is laid out backwards, so that the bias of a
+ * row's whole past is one stretch of it whatever the row's position. */
 #include "model/decoder.h"
 
 #include <assert.h>
@@ -71,7 +71,8 @@ static void reverse_rows(float *rows, size_t row_count, size_t length) {
 static void fill_bias(sg_decoder *decoder) {
     const sg_model_config *config = &decoder->model->config;
     sg_relative_bias_fill(&decoder->model->weights.stacks[SG_STACK_DECODER].relative_bias, false,
-                          config->relative_attention_max_distance, decoder->max_length, decoder->bias);
+                          config->relative_attention_max_distance, decoder->max_length,
+                          decoder->bias);
     reverse_rows(decoder->bias, config->num_heads, decoder->max_length);
 }
 
@@ -130,10 +131,10 @@ void sg_decoder_destroy(sg_decoder *decoder) {
     }
 }
 
-/* Copy the part of projected[count, H*K], rows first .. first + count - 1 of all, that belongs to each
- * sequence to where its cache keeps `layer`. */
-static void scatter(const sg_sequences *sequences, size_t first, size_t count, const float *projected,
-                    size_t width, size_t layer, sg_kv_cache *const *caches,
+/* Copy the part of projected[count, H*K], rows first .. first + count - 1 of all, that belongs to
+ * each sequence to where its cache keeps `layer`. */
+static void scatter(const sg_sequences *sequences, size_t first, size_t count,
+                    const float *projected, size_t width, size_t layer, sg_kv_cache *const *caches,
                     float *(*place)(const sg_kv_cache *, size_t)) {
     for (size_t i = 0; i < sequences->count; i++) {
         size_t begin = sequences->offsets[i];
@@ -141,8 +142,8 @@ static void scatter(const sg_sequences *sequences, size_t first, size_t count, c
         size_t from = begin > first ? begin : first;
         size_t to = end < first + count ? end : first + count;
         if (from < to) {
-            memcpy(place(caches[i], layer) + (from - begin) * width, projected + (from - first) * width,
-                   (to - from) * width * sizeof *projected);
+            memcpy(place(caches[i], layer) + (from - begin) * width,
+                   projected + (from - first) * width, (to - from) * width * sizeof *projected);
         }
     }
 }
@@ -171,8 +172,9 @@ void sg_decoder_read_source(sg_decoder *decoder, const sg_sequences *sequences, 
 }
 
 /* hidden += o(attention over decoder->views), whose outputs stand in decoder->queries. */
-static void attend_and_add(sg_decoder *decoder, const sg_attention_weights *weights, size_t row_count,
-                           float *hidden, size_t layer, sg_probe_point point, const sg_probe *probe) {
+static void attend_and_add(sg_decoder *decoder, const sg_attention_weights *weights,
+                           size_t row_count, float *hidden, size_t layer, sg_probe_point point,
+                           const sg_probe *probe) {
     sg_attention_shape shape = attention_shape(&decoder->model->config);
     size_t d_model = decoder->model->config.d_model;
     sg_attention_rows(&shape, decoder->views, row_count, decoder->scores, decoder->scores_stride,
@@ -193,7 +195,8 @@ static void add_self_attention(sg_decoder *decoder, size_t layer, const sg_decod
     sg_norm_rms(hidden, row_count, &weights->norm, config->layer_norm_epsilon, decoder->normed);
     sg_matmul_multiply(decoder->matmul, stage, decoder->normed, row_count, &weights->q,
                        decoder->queries);
-    sg_matmul_multiply(decoder->matmul, stage, decoder->normed, row_count, &weights->k, decoder->keys);
+    sg_matmul_multiply(decoder->matmul, stage, decoder->normed, row_count, &weights->k,
+                       decoder->keys);
     sg_matmul_multiply(decoder->matmul, stage, decoder->normed, row_count, &weights->v,
                        decoder->values);
     for (size_t i = 0; i < row_count; i++) {
@@ -210,7 +213,8 @@ static void add_self_attention(sg_decoder *decoder, size_t layer, const sg_decod
                                .bias_stride = decoder->max_length,
                                .output = decoder->queries + i * width};
     }
-    attend_and_add(decoder, weights, row_count, hidden, layer, SG_PROBE_POINT_SELF_ATTENTION, probe);
+    attend_and_add(decoder, weights, row_count, hidden, layer, SG_PROBE_POINT_SELF_ATTENTION,
+                   probe);
 }
 
 static void add_cross_attention(sg_decoder *decoder, size_t layer, const sg_decoder_row *rows,
@@ -230,7 +234,8 @@ static void add_cross_attention(sg_decoder *decoder, size_t layer, const sg_deco
                                                .count = cache->source_length,
                                                .output = decoder->queries + i * width};
     }
-    attend_and_add(decoder, weights, row_count, hidden, layer, SG_PROBE_POINT_CROSS_ATTENTION, probe);
+    attend_and_add(decoder, weights, row_count, hidden, layer, SG_PROBE_POINT_CROSS_ATTENTION,
+                   probe);
 }
 
 /* Every cache that has rows here goes on by one position. */
@@ -242,22 +247,24 @@ static void advance_caches(const sg_decoder_row *rows, size_t row_count) {
     }
 }
 
-void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count, float *hidden,
-                     size_t *dropped, const sg_probe *probe) {
+void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count,
+                     float *hidden, size_t *dropped, const sg_probe *probe) {
     const sg_model_config *config = &decoder->model->config;
     const sg_stack_weights *stack = &decoder->model->weights.stacks[SG_STACK_DECODER];
     const sg_sequences sequences = {.offsets = decoder->offsets, .count = row_count};
     assert(row_count >= 1 && row_count <= decoder->max_rows);
     for (size_t i = 0; i < row_count; i++) {
-        sg_token_embedding_lookup(&stack->embedding, &rows[i].token, 1, hidden + i * config->d_model);
+        sg_token_embedding_lookup(&stack->embedding, &rows[i].token, 1,
+                                  hidden + i * config->d_model);
     }
     sg_probe_see(probe, SG_STACK_DECODER, 0, SG_PROBE_POINT_EMBEDDING, 0, hidden, row_count,
                  config->d_model);
     for (size_t layer = 0; layer < stack->num_blocks; layer++) {
         add_self_attention(decoder, layer, rows, row_count, hidden, probe);
         add_cross_attention(decoder, layer, rows, row_count, hidden, probe);
-        sg_switch_ffn_add(decoder->model, decoder->matmul, SG_MATMUL_STAGE_DECODER, SG_STACK_DECODER,
-                          layer, &sequences, hidden, dropped, &decoder->arena, probe);
+        sg_switch_ffn_add(decoder->model, decoder->matmul, SG_MATMUL_STAGE_DECODER,
+                          SG_STACK_DECODER, layer, &sequences, hidden, dropped, &decoder->arena,
+                          probe);
         sg_probe_see(probe, SG_STACK_DECODER, layer, SG_PROBE_POINT_BLOCK, 0, hidden, row_count,
                      config->d_model);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One step of the decoder for R live rows, whichever requests they belong to, each with its own position and
- * caches. */
+/* One step of the decoder for R live rows, whichever requests they belong to, each with its own
+ * position and caches. */
 #ifndef SG_MODEL_DECODER_H
 #define SG_MODEL_DECODER_H
 
@@ -20,8 +20,9 @@ typedef struct sg_decoder_row {
 /* Scratch for steps of up to `max_rows` rows; one caller at a time. */
 typedef struct sg_decoder sg_decoder;
 
-/* A decoder for at most `max_rows` rows of at most `max_length` positions over sources of at most `max_source`
- * tokens. `model` and `matmul` are borrowed. Errors: SG_STATUS_MEMORY. Owned by the caller. */
+/* A decoder for at most `max_rows` rows of at most `max_length` positions over sources of at most
+ * `max_source` tokens. `model` and `matmul` are borrowed. Errors: SG_STATUS_MEMORY. Owned by the
+ * caller. */
 sg_status sg_decoder_create(const sg_model *model, sg_matmul *matmul, size_t max_rows,
                             size_t max_length, size_t max_source, sg_decoder **decoder,
                             sg_error *error) SG_MUST_CHECK;
@@ -35,10 +36,11 @@ void sg_decoder_destroy(sg_decoder *decoder);
 void sg_decoder_read_source(sg_decoder *decoder, const sg_sequences *sequences, const float *states,
                             sg_kv_cache *const *caches);
 
-/* Feed rows[0..row_count) their tokens: hidden[R, D] is the normed output of the last block. The caches are
- * filled at their present position and advanced. dropped: [R] increased where an expert was over capacity
- * (which takes a capacity of 0 or less: each row is a sequence of one token). No allocation. */
-void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count, float *hidden,
-                     size_t *dropped, const sg_probe *probe);
+/* Feed rows[0..row_count) their tokens: hidden[R, D] is the normed output of the last block. The
+ * caches are filled at their present position and advanced. dropped: [R] increased where an expert
+ * was over capacity (which takes a capacity of 0 or less: each row is a sequence of one token). No
+ * allocation. */
+void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count,
+                     float *hidden, size_t *dropped, const sg_probe *probe);
 
 #endif

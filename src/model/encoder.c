@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pre-norm blocks: x += SelfAttn(norm x); x += FF(norm x); one norm at the end. Keys and values of a block are
- * kept for all rows, queries only for a chunk of them, so scratch grows with N * (D + 2 H K) and no more. */
+/* Pre-norm blocks: x += SelfAttn(norm x); x += FF(norm x); one norm at the end. Keys and values of
+ * a block are kept for all rows, queries only for a chunk of them, so scratch grows with N * (D + 2
+ * H K) and no more. */
 #include "model/encoder.h"
 
 #include <assert.h>
@@ -52,8 +53,7 @@ static size_t attention_scratch(const sg_model_config *config, size_t rows, size
     size_t caches = 2 * sg_arena_bytes(rows, width * sizeof(float));
     size_t chunks = sg_arena_bytes(chunk, config->d_model * sizeof(float)) +
                     sg_arena_bytes(chunk, width * sizeof(float));
-    size_t scores =
-        sg_arena_bytes(threads, sg_attention_scratch(&shape, longest) * sizeof(float));
+    size_t scores = sg_arena_bytes(threads, sg_attention_scratch(&shape, longest) * sizeof(float));
     return caches + chunks + scores;
 }
 
@@ -68,9 +68,11 @@ size_t sg_encoder_scratch(const sg_model *model, const sg_sequences *sequences, 
            sg_arena_bytes(sequences->count, sizeof(size_t));
 }
 
-/* Attend for the rows first .. first + count - 1, whose queries are given, each within its own sequence. */
-static void attend_chunk(const run *at, size_t first, size_t count, float *queries, const float *keys,
-                         const float *values, float *scores, size_t scores_stride) {
+/* Attend for the rows first .. first + count - 1, whose queries are given, each within its own
+ * sequence. */
+static void attend_chunk(const run *at, size_t first, size_t count, float *queries,
+                         const float *keys, const float *values, float *scores,
+                         size_t scores_stride) {
     sg_attention_shape shape = attention_shape(&at->model->config);
     size_t width = shape.num_heads * shape.d_kv;
     const size_t *offsets = at->sequences->offsets;
@@ -119,8 +121,8 @@ static void add_self_attention(const run *at, size_t block) {
         sg_matmul_multiply(at->matmul, stage, normed, count, &weights->q, queries);
         attend_chunk(at, first, count, queries, keys, values, scores, stride);
         sg_matmul_multiply(at->matmul, stage, queries, count, &weights->o, normed);
-        sg_probe_see(at->probe, SG_STACK_ENCODER, block, SG_PROBE_POINT_SELF_ATTENTION, first, normed,
-                     count, d_model);
+        sg_probe_see(at->probe, SG_STACK_ENCODER, block, SG_PROBE_POINT_SELF_ATTENTION, first,
+                     normed, count, d_model);
         sg_residual_add(rows, normed, count * d_model);
     }
     sg_arena_rewind(at->arena, mark);
@@ -149,12 +151,13 @@ static void check_finite(const run *at, size_t block, sg_encoder_outcome *outcom
 
 static void run_blocks(const run *at, sg_encoder_outcome *outcomes) {
     size_t d_model = at->model->config.d_model;
-    for (size_t block = 0; block < at->model->weights.stacks[SG_STACK_ENCODER].num_blocks; block++) {
+    for (size_t block = 0; block < at->model->weights.stacks[SG_STACK_ENCODER].num_blocks;
+         block++) {
         add_self_attention(at, block);
         sg_switch_ffn_add(at->model, at->matmul, SG_MATMUL_STAGE_ENCODER, SG_STACK_ENCODER, block,
                           at->sequences, at->states, at->dropped, at->arena, at->probe);
-        sg_probe_see(at->probe, SG_STACK_ENCODER, block, SG_PROBE_POINT_BLOCK, 0, at->states, at->rows,
-                     d_model);
+        sg_probe_see(at->probe, SG_STACK_ENCODER, block, SG_PROBE_POINT_BLOCK, 0, at->states,
+                     at->rows, d_model);
         check_finite(at, block, outcomes);
     }
 }

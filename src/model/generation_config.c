@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* generation_config.json (or config.json in its stead) in, decoding settings out. A setting that would
- * change results and that this program lacks is refused by name, never passed over. */
+/* generation_config.json (or config.json in its stead) in, decoding settings out. A setting that
+ * would change results and that this program lacks is refused by name, never passed over. */
 #include "model/generation_config.h"
 
 #include <math.h>
@@ -14,9 +14,10 @@
 #include "base/number.h"
 #include "model/config_reader.h"
 
-/* Settings that change what generate() returns and have no counterpart here, each with the value that
- * leaves results alone besides null ("" where only null does). Sampling's own settings (temperature,
- * top_k, ...) are not among them: without do_sample they have no effect in the reference either. */
+/* Settings that change what generate() returns and have no counterpart here, each with the value
+ * that leaves results alone besides null ("" where only null does). Sampling's own settings
+ * (temperature, top_k, ...) are not among them: without do_sample they have no effect in the
+ * reference either. */
 static const struct {
     const char *key;
     const char *harmless;
@@ -80,8 +81,9 @@ static sg_status refuse_unsupported(const sg_config_reader *reader) {
             (void)sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
                                "%s: \"%s\" changes results and is not supported", reader->path,
                                unsupported[i].key);
-            (void)sg_error_hint(reader->error,
-                                "--generation-config none runs the model without its file's settings");
+            (void)sg_error_hint(
+                reader->error,
+                "--generation-config none runs the model without its file's settings");
             return SG_STATUS_UNSUPPORTED;
         }
     }
@@ -102,9 +104,10 @@ static sg_status read_early_stopping(const sg_config_reader *reader, sg_early_st
     } else if (text != NULL && strcmp(text, "never") == 0) {
         *out = SG_EARLY_STOPPING_NEVER;
     } else {
-        return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"early_stopping\" is something else, expected true, false or \"never\"",
-                            reader->path);
+        return sg_error_set(
+            reader->error, SG_STATUS_MODEL,
+            "%s: \"early_stopping\" is something else, expected true, false or \"never\"",
+            reader->path);
     }
     return SG_STATUS_OK;
 }
@@ -123,8 +126,8 @@ static sg_status read_decoding(const sg_config_reader *reader, sg_decoding_optio
     SG_TRY(sg_config_reader_i64(reader, "no_repeat_ngram_size", 0, most,
                                 &decoding->no_repeat_ngram_size));
     SG_TRY(sg_config_reader_f64(reader, "length_penalty", -1e6, 1e6, &decoding->length_penalty));
-    SG_TRY(
-        sg_config_reader_f64(reader, "repetition_penalty", 1e-6, 1e6, &decoding->repetition_penalty));
+    SG_TRY(sg_config_reader_f64(reader, "repetition_penalty", 1e-6, 1e6,
+                                &decoding->repetition_penalty));
     return read_early_stopping(reader, &decoding->early_stopping);
 }
 
@@ -170,8 +173,8 @@ static sg_status read_eos(const sg_config_reader *reader, const sg_model_config 
     }
     if (sg_json_count(value) > SG_GENERATION_MAX_EOS_IDS) {
         return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"eos_token_id\" lists %zu tokens, expected at most %d", reader->path,
-                            sg_json_count(value), SG_GENERATION_MAX_EOS_IDS);
+                            "%s: \"eos_token_id\" lists %zu tokens, expected at most %d",
+                            reader->path, sg_json_count(value), SG_GENERATION_MAX_EOS_IDS);
     }
     for (size_t i = 0; i < sg_json_count(value); i++) {
         SG_TRY(read_listed_token(reader, sg_json_at(value, i, NULL), config,
@@ -181,7 +184,8 @@ static sg_status read_eos(const sg_config_reader *reader, const sg_model_config 
     return SG_STATUS_OK;
 }
 
-/* The decoder's start: decoder_start_token_id, else bos_token_id, as the reference; else *start stays. */
+/* The decoder's start: decoder_start_token_id, else bos_token_id, as the reference; else *start
+ * stays. */
 static sg_status read_start(const sg_config_reader *reader, const sg_model_config *config,
                             int64_t *start) {
     int64_t id = -1;
@@ -193,9 +197,11 @@ static sg_status read_start(const sg_config_reader *reader, const sg_model_confi
     return SG_STATUS_OK;
 }
 
-/* config.json: its token ids always; its other settings only where it stands in for a missing file. */
-static sg_status read_config_json(const char *directory, bool stands_in, const sg_model_config *config,
-                                  sg_generation_config *settings, int64_t *start, sg_error *error) {
+/* config.json: its token ids always; its other settings only where it stands in for a missing file.
+ */
+static sg_status read_config_json(const char *directory, bool stands_in,
+                                  const sg_model_config *config, sg_generation_config *settings,
+                                  int64_t *start, sg_error *error) {
     sg_config_reader reader;
     sg_status status = sg_config_reader_open(&reader, directory, "config.json", error);
     settings->eos_token_ids[0] = 1; /* the default of both config classes */
@@ -239,7 +245,8 @@ static sg_status read_generation_json(const char *directory, const char *name,
     return status;
 }
 
-/* True if the model has a generation_config.json, be it a dangling link (which then fails by name). */
+/* True if the model has a generation_config.json, be it a dangling link (which then fails by name).
+ */
 static sg_status has_own_file(const char *directory, bool *has, sg_error *error) {
     struct stat status;
     sg_buffer path;
@@ -255,14 +262,16 @@ static sg_status has_own_file(const char *directory, bool *has, sg_error *error)
 static void warn_of_gaps(const sg_log *log, const char *directory, const sg_model_config *config,
                          const sg_generation_config *settings, int64_t start) {
     if (start < 0) {
-        sg_log_write(log, SG_LOG_LEVEL_WARNING,
-                     "%s: no file names a decoder_start_token_id: the pad id %lld starts the output",
-                     directory, (long long)config->pad_token_id);
+        sg_log_write(
+            log, SG_LOG_LEVEL_WARNING,
+            "%s: no file names a decoder_start_token_id: the pad id %lld starts the output",
+            directory, (long long)config->pad_token_id);
     }
     if (settings->eos_token_id_count == 0) {
-        sg_log_write(log, SG_LOG_LEVEL_WARNING,
-                     "%s: no eos_token_id: outputs end at the last blank or at the length limit only",
-                     directory);
+        sg_log_write(
+            log, SG_LOG_LEVEL_WARNING,
+            "%s: no eos_token_id: outputs end at the last blank or at the length limit only",
+            directory);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decoding settings that a model brings: generation_config.json; where that file is missing, every
- * generation setting in config.json (GenerationConfig of transformers 5.23.0). */
+/* The decoding settings that a model brings: generation_config.json; where that file is missing,
+ * every generation setting in config.json (GenerationConfig of transformers 5.23.0). */
 #ifndef SG_MODEL_GENERATION_CONFIG_H
 #define SG_MODEL_GENERATION_CONFIG_H
 
@@ -20,11 +20,12 @@ typedef struct sg_generation_config {
 
 /* Read the settings for the model in `directory`.
  *
- * file  NULL: the model's own; "none": only the token ids of config.json; else the file at this path.
- * Warnings go to `log`: a start token that no file names (the pad id is used), no end token.
- * Errors: SG_STATUS_MODEL (malformed, out of range); SG_STATUS_UNSUPPORTED for a setting that changes
- * results and is not supported (do_sample, bad_words_ids, ...), with the hint to pass
- * --generation-config none; SG_STATUS_NOT_FOUND for a `file` that is not there; SG_STATUS_MEMORY. */
+ * file  NULL: the model's own; "none": only the token ids of config.json; else the file at this
+ * path. Warnings go to `log`: a start token that no file names (the pad id is used), no end token.
+ * Errors: SG_STATUS_MODEL (malformed, out of range); SG_STATUS_UNSUPPORTED for a setting that
+ * changes results and is not supported (do_sample, bad_words_ids, ...), with the hint to pass
+ * --generation-config none; SG_STATUS_NOT_FOUND for a `file` that is not there; SG_STATUS_MEMORY.
+ */
 sg_status sg_generation_config_read(const char *directory, const char *file,
                                     const sg_model_config *config, const sg_log *log,
                                     sg_generation_config *settings, sg_error *error) SG_MUST_CHECK;

@@ -40,9 +40,10 @@ sg_status sg_kv_cache_init(sg_kv_cache *cache, size_t num_layers, size_t width, 
     if (cache->self_keys == NULL || cache->self_values == NULL || cache->cross_keys == NULL ||
         cache->cross_values == NULL || cache->lineage == NULL || cache->next_lineage == NULL) {
         sg_kv_cache_clear(cache);
-        return sg_error_set(error, SG_STATUS_MEMORY,
-                            "out of memory: caches for %zu beams of %zu tokens and %zu source tokens",
-                            beams, capacity, source_length);
+        return sg_error_set(
+            error, SG_STATUS_MEMORY,
+            "out of memory: caches for %zu beams of %zu tokens and %zu source tokens", beams,
+            capacity, source_length);
     }
     return SG_STATUS_OK;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys and values of one request: its own past, one slot a beam, and the source, shared by all beams.
+/* Keys and values of one request: its own past, one slot a beam, and the source, shared by all
+ * beams.
  *
- * Beams hold indices, not copies: what a beam computed at a step stays where it was written; a beam's past
- * is a list of such places (its lineage), and reordering copies lists of small integers only. */
+ * Beams hold indices, not copies: what a beam computed at a step stays where it was written; a
+ * beam's past is a list of such places (its lineage), and reordering copies lists of small integers
+ * only. */
 #ifndef SG_MODEL_KV_CACHE_H
 #define SG_MODEL_KV_CACHE_H
 

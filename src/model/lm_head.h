@@ -8,8 +8,8 @@
 #include "math/matmul.h"
 #include "model/model.h"
 
-/* logits[rows, V] from hidden [rows, D], which is scaled in place. All V rows of the head are scored, those
- * beyond the tokenizer's too, as the reference does. */
+/* logits[rows, V] from hidden [rows, D], which is scaled in place. All V rows of the head are
+ * scored, those beyond the tokenizer's too, as the reference does. */
 void sg_lm_head_score(const sg_model *model, sg_matmul *matmul, float *hidden, size_t rows,
                       float *logits);
 

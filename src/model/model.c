@@ -29,7 +29,8 @@ sg_status sg_model_open(const char *directory, const sg_engine_options *options,
         status = sg_shard_index_open(directory, &model->index, error);
     }
     if (status == SG_STATUS_OK) {
-        status = sg_weights_bind(&model->config, model->index, &options->log, &model->weights, error);
+        status =
+            sg_weights_bind(&model->config, model->index, &options->log, &model->weights, error);
         if (status != SG_STATUS_OK) {
             status = sg_error_prefix(error, status, "%s", directory);
         }

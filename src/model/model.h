@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model opened from a folder: configuration, generation settings and weights. Read-only once open. */
+/* A model opened from a folder: configuration, generation settings and weights. Read-only once
+ * open. */
 #ifndef SG_MODEL_MODEL_H
 #define SG_MODEL_MODEL_H
 
@@ -20,8 +21,8 @@ typedef struct sg_model {
 } sg_model;
 
 /* Open the model in `directory` with `options` (capacity, generation_config, log). Errors: those of
- * sg_model_config_read, sg_generation_config_read, sg_shard_index_open, sg_weights_bind. On failure *model is
- * zeroed. */
+ * sg_model_config_read, sg_generation_config_read, sg_shard_index_open, sg_weights_bind. On failure
+ * *model is zeroed. */
 sg_status sg_model_open(const char *directory, const sg_engine_options *options, sg_model *model,
                         sg_error *error) SG_MUST_CHECK;
 

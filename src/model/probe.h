@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A look at the values between the stages, for tests and statistics. Costs nothing where there is none. */
+/* A look at the values between the stages, for tests and statistics. Costs nothing where there is
+ * none. */
 #ifndef SG_MODEL_PROBE_H
 #define SG_MODEL_PROBE_H
 
@@ -17,7 +18,8 @@ typedef enum sg_probe_point {
 } sg_probe_point;
 
 typedef struct sg_probe {
-    /* Values of the rows first_row .. first_row + rows - 1. A stage may be seen in several stretches. */
+    /* Values of the rows first_row .. first_row + rows - 1. A stage may be seen in several
+     * stretches. */
     void (*see)(void *context, sg_stack stack, size_t block, sg_probe_point point, size_t first_row,
                 const float *values, size_t rows, size_t columns);
     /* expert[t] is -1 where the token was dropped; gate[t] the chosen expert's probability. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows in, rows changed in place. Dense blocks go through in chunks; sparse ones route every row first,
- * because capacity is counted along whole sequences, and then run each chosen expert once. */
+/* Rows in, rows changed in place. Dense blocks go through in chunks; sparse ones route every row
+ * first, because capacity is counted along whole sequences, and then run each chosen expert once.
+ */
 #include "model/switch_ffn.h"
 
 #include <assert.h>
@@ -67,7 +68,8 @@ static void add_dense(const sg_model *model, sg_matmul *matmul, sg_matmul_stage 
         size_t count = smaller(chunk, rows - first);
         float *at = states + first * d_model;
         sg_norm_rms(at, count, &block->ffn_norm, config->layer_norm_epsilon, normed);
-        sg_ffn_forward(matmul, stage, &block->ffn, config->activation, normed, count, hidden, output);
+        sg_ffn_forward(matmul, stage, &block->ffn, config->activation, normed, count, hidden,
+                       output);
         sg_residual_add(at, output, count * d_model);
     }
 }
@@ -92,9 +94,9 @@ static void route(const sg_model *model, sg_matmul *matmul, sg_matmul_stage stag
     }
 }
 
-static void add_sparse(const sg_model *model, sg_matmul *matmul, sg_matmul_stage stage, sg_stack stack,
-                       size_t block_index, const sg_sequences *sequences, float *states,
-                       size_t *dropped, sg_arena *arena, const sg_probe *probe) {
+static void add_sparse(const sg_model *model, sg_matmul *matmul, sg_matmul_stage stage,
+                       sg_stack stack, size_t block_index, const sg_sequences *sequences,
+                       float *states, size_t *dropped, sg_arena *arena, const sg_probe *probe) {
     const sg_model_config *config = &model->config;
     const sg_block_weights *block = &model->weights.stacks[stack].blocks[block_index];
     size_t rows = sequences->offsets[sequences->count];
@@ -117,15 +119,16 @@ static void add_sparse(const sg_model *model, sg_matmul *matmul, sg_matmul_stage
                    expert, gate, rows, &scratch, states);
 }
 
-void sg_switch_ffn_add(const sg_model *model, sg_matmul *matmul, sg_matmul_stage stage, sg_stack stack,
-                       size_t block, const sg_sequences *sequences, float *states, size_t *dropped,
-                       sg_arena *arena, const sg_probe *probe) {
+void sg_switch_ffn_add(const sg_model *model, sg_matmul *matmul, sg_matmul_stage stage,
+                       sg_stack stack, size_t block, const sg_sequences *sequences, float *states,
+                       size_t *dropped, sg_arena *arena, const sg_probe *probe) {
     const sg_block_weights *weights = &model->weights.stacks[stack].blocks[block];
     size_t mark = sg_arena_mark(arena);
     if (weights->is_sparse) {
         add_sparse(model, matmul, stage, stack, block, sequences, states, dropped, arena, probe);
     } else {
-        add_dense(model, matmul, stage, weights, sequences->offsets[sequences->count], states, arena);
+        add_dense(model, matmul, stage, weights, sequences->offsets[sequences->count], states,
+                  arena);
     }
     sg_arena_rewind(arena, mark);
 }

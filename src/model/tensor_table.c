@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration in, one visit a tensor out; nothing is allocated, so a configuration that claims a million
- * layers costs nothing until a tensor is missing. */
+/* A configuration in, one visit a tensor out; nothing is allocated, so a configuration that claims
+ * a million layers costs nothing until a tensor is missing. */
 #include "model/tensor_table.h"
 
 #include <stdio.h>
@@ -21,8 +21,8 @@ typedef struct walk {
 static sg_status visit_in_block(walk *at, sg_tensor_role role, const char *rest, size_t rows,
                                 size_t columns) {
     char name[NAME_SIZE];
-    (void)snprintf(name, sizeof name, "%s.block.%zu.%s", sg_stack_name(at->slot.stack), at->slot.block,
-                   rest);
+    (void)snprintf(name, sizeof name, "%s.block.%zu.%s", sg_stack_name(at->slot.stack),
+                   at->slot.block, rest);
     at->slot.role = role;
     at->slot.name = name;
     at->slot.rank = columns == 0 ? 1 : 2;
@@ -117,7 +117,8 @@ static sg_status walk_final_norm(walk *at) {
     return at->visit(at->context, &at->slot);
 }
 
-sg_status sg_tensor_table_walk(const sg_model_config *config, sg_tensor_visit visit, void *context) {
+sg_status sg_tensor_table_walk(const sg_model_config *config, sg_tensor_visit visit,
+                               void *context) {
     walk at = {.config = config, .visit = visit, .context = context};
     for (int stack = SG_STACK_ENCODER; stack <= SG_STACK_DECODER; stack++) {
         at.slot.stack = (sg_stack)stack;

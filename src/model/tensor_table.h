@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tensors a configuration calls for: names, shapes and what each one is. The embeddings and the head,
- * which may stand in for each other, are weights.c's. */
+/* Which tensors a configuration calls for: names, shapes and what each one is. The embeddings and
+ * the head, which may stand in for each other, are weights.c's. */
 #ifndef SG_MODEL_TENSOR_TABLE_H
 #define SG_MODEL_TENSOR_TABLE_H
 

@@ -9,6 +9,7 @@
 #include "math/matmul.h"
 
 /* out[count, D] = rows ids[0..count) of table [V, D], widened to f32. Every id is in 0 .. V-1. */
-void sg_token_embedding_lookup(const sg_matrix *table, const int32_t *ids, size_t count, float *out);
+void sg_token_embedding_lookup(const sg_matrix *table, const int32_t *ids, size_t count,
+                               float *out);
 
 #endif

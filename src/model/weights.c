@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checkpoint names in, matrices out. First every tensor is checked against the configuration, then the
- * structs are allocated, so their size follows from tensors that exist; then the views are placed. */
+/* Checkpoint names in, matrices out. First every tensor is checked against the configuration, then
+ * the structs are allocated, so their size follows from tensors that exist; then the views are
+ * placed. */
 #include "model/weights.h"
 
 #include <math.h>
@@ -57,8 +58,9 @@ static sg_status view_tensor(const sg_tensor *tensor, size_t rank, const size_t 
             (void)sg_error_set(error, SG_STATUS_MODEL, "tensor %s has shape %s, expected [%zu]",
                                tensor->name, found, shape[0]);
         } else {
-            (void)sg_error_set(error, SG_STATUS_MODEL, "tensor %s has shape %s, expected [%zu, %zu]",
-                               tensor->name, found, shape[0], shape[1]);
+            (void)sg_error_set(error, SG_STATUS_MODEL,
+                               "tensor %s has shape %s, expected [%zu, %zu]", tensor->name, found,
+                               shape[0], shape[1]);
         }
         (void)sg_error_hint(error, "config.json and the weights must be of the same model");
         return SG_STATUS_MODEL;
@@ -153,8 +155,8 @@ static bool leading_number(const char *text, size_t *number, const char **rest) 
     return digit != text;
 }
 
-/* Refuse a tensor that shows that the checkpoint is of another shape than config.json says. Names outside
- * the family are none of our business, as in the reference. */
+/* Refuse a tensor that shows that the checkpoint is of another shape than config.json says. Names
+ * outside the family are none of our business, as in the reference. */
 static sg_status check_surplus(const sg_model_config *config, const char *name, sg_error *error) {
     static const char expert_prefix[] = ".mlp.experts.expert_";
     for (int stack = SG_STACK_ENCODER; stack <= SG_STACK_DECODER; stack++) {
@@ -163,8 +165,8 @@ static sg_status check_surplus(const sg_model_config *config, const char *name, 
         size_t expert;
         const char *rest;
         const char *found;
-        size_t length = (size_t)snprintf(prefix, sizeof prefix, "%s.block.",
-                                         sg_stack_name((sg_stack)stack));
+        size_t length =
+            (size_t)snprintf(prefix, sizeof prefix, "%s.block.", sg_stack_name((sg_stack)stack));
         if (strncmp(name, prefix, length) != 0 || !leading_number(name + length, &block, &rest)) {
             continue;
         }
@@ -176,14 +178,14 @@ static sg_status check_surplus(const sg_model_config *config, const char *name, 
         found = strstr(rest, expert_prefix);
         if (found != NULL && leading_number(found + sizeof expert_prefix - 1, &expert, &rest)) {
             if (!sg_model_config_is_sparse(config, (sg_stack)stack, block)) {
-                return sg_error_set(error, SG_STATUS_MODEL,
-                                    "tensor %s is there, but by config.json that block has no experts",
-                                    name);
+                return sg_error_set(
+                    error, SG_STATUS_MODEL,
+                    "tensor %s is there, but by config.json that block has no experts", name);
             }
             if (expert >= config->num_experts) {
                 return sg_error_set(error, SG_STATUS_MODEL,
-                                    "tensor %s is there, but config.json says num_experts %zu", name,
-                                    config->num_experts);
+                                    "tensor %s is there, but config.json says num_experts %zu",
+                                    name, config->num_experts);
             }
         }
         if (strstr(rest, ".mlp.router.classifier.bias") != NULL && !config->router_bias) {
@@ -201,7 +203,8 @@ static sg_status check_all_surplus(const binding *to) {
     return SG_STATUS_OK;
 }
 
-static sg_status allocate_blocks(const sg_model_config *config, sg_weights *weights, sg_error *error) {
+static sg_status allocate_blocks(const sg_model_config *config, sg_weights *weights,
+                                 sg_error *error) {
     for (int stack = SG_STACK_ENCODER; stack <= SG_STACK_DECODER; stack++) {
         sg_stack_weights *to = &weights->stacks[stack];
         size_t num_layers = config->stacks[stack].num_layers;
@@ -214,7 +217,8 @@ static sg_status allocate_blocks(const sg_model_config *config, sg_weights *weig
             sg_block_weights *block = &to->blocks[i];
             block->is_sparse = sg_model_config_is_sparse(config, (sg_stack)stack, i);
             if (block->is_sparse) {
-                block->experts = sg_memory_alloc_zeroed(config->num_experts, sizeof *block->experts);
+                block->experts =
+                    sg_memory_alloc_zeroed(config->num_experts, sizeof *block->experts);
                 if (block->experts == NULL) {
                     return sg_memory_error(error, "experts",
                                            config->num_experts * sizeof *block->experts);
@@ -233,7 +237,8 @@ static sg_status bind_table(const binding *to, const char *name, const sg_tensor
     return view_tensor(tensor != NULL ? tensor : otherwise, 2, shape, matrix, to->error);
 }
 
-/* shared.weight, or the first of the other three that is there to stand in for it; NULL if none is. */
+/* shared.weight, or the first of the other three that is there to stand in for it; NULL if none is.
+ */
 static const sg_tensor *find_shared(const sg_shard_index *index) {
     static const char *const names[] = {"shared.weight", "encoder.embed_tokens.weight",
                                         "decoder.embed_tokens.weight", "lm_head.weight"};
@@ -246,23 +251,25 @@ static const sg_tensor *find_shared(const sg_shard_index *index) {
     return NULL;
 }
 
-/* An untied Switch checkpoint must hold its head, and should hold both embedding tables: the reference fills
- * in random values for what is missing, so there is nothing to be equal to. */
+/* An untied Switch checkpoint must hold its head, and should hold both embedding tables: the
+ * reference fills in random values for what is missing, so there is nothing to be equal to. */
 static sg_status check_untied_switch(const binding *to, const sg_log *log) {
     if (to->config->type != SG_MODEL_TYPE_SWITCH || to->config->tie_word_embeddings) {
         return SG_STATUS_OK;
     }
     if (sg_shard_index_find(to->index, "lm_head.weight") == NULL) {
-        return sg_error_set(to->error, SG_STATUS_MODEL,
-                            "tensor lm_head.weight is missing; config.json says tie_word_embeddings false");
+        return sg_error_set(
+            to->error, SG_STATUS_MODEL,
+            "tensor lm_head.weight is missing; config.json says tie_word_embeddings false");
     }
     if (sg_shard_index_find(to->index, "shared.weight") == NULL) {
         return sg_error_set(to->error, SG_STATUS_MODEL, "tensor shared.weight is missing");
     }
     if (sg_shard_index_find(to->index, "encoder.embed_tokens.weight") == NULL ||
         sg_shard_index_find(to->index, "decoder.embed_tokens.weight") == NULL) {
-        sg_log_write(log, SG_LOG_LEVEL_WARNING,
-                     "the checkpoint is untied but lacks embed_tokens tensors: shared.weight is used");
+        sg_log_write(
+            log, SG_LOG_LEVEL_WARNING,
+            "the checkpoint is untied but lacks embed_tokens tensors: shared.weight is used");
     }
     return SG_STATUS_OK;
 }
@@ -290,8 +297,8 @@ static sg_status bind_tables(const binding *to, const sg_log *log) {
     return SG_STATUS_OK;
 }
 
-sg_status sg_weights_bind(const sg_model_config *config, const sg_shard_index *index, const sg_log *log,
-                          sg_weights *weights, sg_error *error) {
+sg_status sg_weights_bind(const sg_model_config *config, const sg_shard_index *index,
+                          const sg_log *log, sg_weights *weights, sg_error *error) {
     sg_weights result = {0};
     binding to = {config, index, &result, error};
     sg_status status = sg_tensor_table_walk(config, check_slot, &to);

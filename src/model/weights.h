@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A checkpoint's tensors bound to their places: views into the mapped files, nothing copied or converted. */
+/* A checkpoint's tensors bound to their places: views into the mapped files, nothing copied or
+ * converted. */
 #ifndef SG_MODEL_WEIGHTS_H
 #define SG_MODEL_WEIGHTS_H
 
@@ -45,13 +46,14 @@ typedef struct sg_weights {
     float head_scale;           /* D^-0.5 where embeddings are tied, else 1 */
 } sg_weights;
 
-/* Bind the tensors that `config` calls for. Every one is checked for presence, shape and type before anything
- * is allocated. Warnings go to `log`. `index` must outlive the weights.
- * Errors: SG_STATUS_MODEL: a tensor is missing or has another shape (name, found, expected), or the files hold
- * blocks, experts or a router bias that config.json does not speak of; SG_STATUS_UNSUPPORTED: a needed tensor is
- * not F32, BF16 or F16; SG_STATUS_MEMORY. On success release with sg_weights_clear. */
-sg_status sg_weights_bind(const sg_model_config *config, const sg_shard_index *index, const sg_log *log,
-                          sg_weights *weights, sg_error *error) SG_MUST_CHECK;
+/* Bind the tensors that `config` calls for. Every one is checked for presence, shape and type
+ * before anything is allocated. Warnings go to `log`. `index` must outlive the weights. Errors:
+ * SG_STATUS_MODEL: a tensor is missing or has another shape (name, found, expected), or the files
+ * hold blocks, experts or a router bias that config.json does not speak of; SG_STATUS_UNSUPPORTED:
+ * a needed tensor is not F32, BF16 or F16; SG_STATUS_MEMORY. On success release with
+ * sg_weights_clear. */
+sg_status sg_weights_bind(const sg_model_config *config, const sg_shard_index *index,
+                          const sg_log *log, sg_weights *weights, sg_error *error) SG_MUST_CHECK;
 
 /* Free what bind allocated. Allowed on a zeroed struct and twice. */
 void sg_weights_clear(sg_weights *weights);
