@@ -54,6 +54,10 @@ sg_status sg_tokenizer_decode(const sg_tokenizer *tokenizer, const int32_t *ids,
 /* The piece of `id`, NUL-terminated, or NULL. Borrowed. */
 const char *sg_tokenizer_piece(const sg_tokenizer *tokenizer, int32_t id);
 
+/* True if SG_DECODE_FORM_PLAIN leaves `id` out: <pad>, </s>, <unk>, other control pieces, sentinels, and
+ * ids without a token. */
+bool sg_tokenizer_is_skipped(const sg_tokenizer *tokenizer, int32_t id);
+
 /* Pieces plus sentinels: ids at or above it have no token. */
 int32_t sg_tokenizer_size(const sg_tokenizer *tokenizer);
 
