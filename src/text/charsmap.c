@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The normaliser's rules: bytes of a file come in, a trie that cannot be left goes out.
  *
- * A unit at index i, reached from a node, leads to i ^ offset(unit), the base of its children; the child
- * along byte b is the unit at base ^ b, and it is one only if its label is b. Where a unit carries the
- * leaf flag a rule ends: the unit at the base itself holds the place of its replacement. Invariant after
- * sg_charsmap_open: every base lies at least 256 units before the end, every replacement is a whole UTF-8
- * string, no path is endless and none passes more than SG_CHARSMAP_MAX_NESTED rules.
+ * A unit at index i, reached from a node, leads to i ^ offset(unit), the base of its children; the
+ * child along byte b is the unit at base ^ b, and it is one only if its label is b. Where a unit
+ * carries the leaf flag a rule ends: the unit at the base itself holds the place of its
+ * replacement. Invariant after sg_charsmap_open: every base lies at least 256 units before the end,
+ * every replacement is a whole UTF-8 string, no path is endless and none passes more than
+ * SG_CHARSMAP_MAX_NESTED rules.
  *
- * Source of the form: darts-clone 0.32 (Susumu Yata), as SentencePiece 0.1.97 uses it in normalizer.cc. */
+ * Source of the form: darts-clone 0.32 (Susumu Yata), as SentencePiece 0.1.97 uses it in
+ * normalizer.cc. */
 #include "text/charsmap.h"
 
 #include <assert.h>
@@ -63,8 +65,8 @@ static sg_status check_replacements(const sg_charsmap *map, sg_error *error) {
         size_t size = strlen(bytes + begin);
         if (size > SG_CHARSMAP_MAX_REPLACEMENT) {
             return sg_error_set(error, SG_STATUS_MODEL,
-                                "charsmap: a replacement has %zu bytes, at most %d are allowed", size,
-                                SG_CHARSMAP_MAX_REPLACEMENT);
+                                "charsmap: a replacement has %zu bytes, at most %d are allowed",
+                                size, SG_CHARSMAP_MAX_REPLACEMENT);
         }
         begin += size + 1;
     }
@@ -95,15 +97,15 @@ static sg_status check_units(const sg_charsmap *map, sg_error *error) {
         }
         if ((map->replacements[place] & 0xC0) == 0x80) {
             return sg_error_set(error, SG_STATUS_MODEL,
-                                "charsmap: unit %zu names replacement byte %u, inside a character", i,
-                                (unsigned)place);
+                                "charsmap: unit %zu names replacement byte %u, inside a character",
+                                i, (unsigned)place);
         }
     }
     return SG_STATUS_OK;
 }
 
-/* The trie as a graph of bases: children[first[b] .. first[b + 1]) are the units whose parents have base
- * b. A base that several parents share is walked once, so the walk is linear. */
+/* The trie as a graph of bases: children[first[b] .. first[b + 1]) are the units whose parents have
+ * base b. A base that several parents share is walked once, so the walk is linear. */
 typedef struct base_graph {
     uint32_t *first;     /* [unit_count + 1] */
     uint32_t *children;  /* [unit_count] */
@@ -156,7 +158,7 @@ static bool init_graph(base_graph *graph, const sg_charsmap *map) {
 }
 
 /* Take what lies below `child` into the figures of its parents' base. Null, or what is wrong. */
-static const char *raise(base_graph *graph, uint32_t base, size_t below, bool ends_rule) {
+static const char *add_below(base_graph *graph, uint32_t base, size_t below, bool ends_rule) {
     unsigned deep = graph->deep[below] + (ends_rule ? 1U : 0U);
     unsigned tall = graph->tall[below] + 1U;
     if (deep > SG_CHARSMAP_MAX_NESTED) {
@@ -220,7 +222,8 @@ static sg_status check_paths(const sg_charsmap *map, sg_error *error) {
 
 _Static_assert(SG_CHARSMAP_MAX_NESTED == 32 && SG_CHARSMAP_MAX_RULE == 255, "messages above");
 
-static sg_status check_sizes(const char *bytes, size_t length, size_t *trie_bytes, sg_error *error) {
+static sg_status check_sizes(const char *bytes, size_t length, size_t *trie_bytes,
+                             sg_error *error) {
     if (length < UNIT_BYTES) {
         return sg_error_set(error, SG_STATUS_MODEL, "charsmap: %zu bytes, at least 4 are needed",
                             length);
@@ -228,8 +231,8 @@ static sg_status check_sizes(const char *bytes, size_t length, size_t *trie_byte
     *trie_bytes = read_u32(bytes);
     if (*trie_bytes > length - UNIT_BYTES) {
         return sg_error_set(error, SG_STATUS_MODEL,
-                            "charsmap: the trie is said to have %zu bytes, %zu are there", *trie_bytes,
-                            length - UNIT_BYTES);
+                            "charsmap: the trie is said to have %zu bytes, %zu are there",
+                            *trie_bytes, length - UNIT_BYTES);
     }
     if (*trie_bytes == 0 || *trie_bytes % ((size_t)BLOCK * UNIT_BYTES) != 0) {
         return sg_error_set(error, SG_STATUS_MODEL,
@@ -284,9 +287,9 @@ void sg_charsmap_clear(sg_charsmap *map) {
     *map = (sg_charsmap){0};
 }
 
-/* Bytes that the normaliser takes in its next step (the longest rule, else one character, else one byte
- * of what is no character), and what it puts in their place. Every unit that can be reached was checked
- * by check_units. */
+/* Bytes that the normaliser takes in its next step (the longest rule, else one character, else one
+ * byte of what is no character), and what it puts in their place. Every unit that can be reached
+ * was checked by check_units. */
 static size_t next_step(const sg_charsmap *map, const char *text, size_t length, size_t *produced) {
     size_t longest = 0;
     if (map->unit_count > 0) {

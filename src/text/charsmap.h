@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The normaliser's rules as spiece.model stores them (precompiled_charsmap): checked before SentencePiece
- * reads them, and walked to find where a text may be cut without changing what it normalises to.
+/* The normaliser's rules as spiece.model stores them (precompiled_charsmap): checked before
+ * SentencePiece reads them, and walked to find where a text may be cut without changing what it
+ * normalises to.
  *
  * The form is a size, a double-array trie of that many bytes (units of 32 bits, little-endian, as
- * darts-clone writes them) and a blob of NUL-terminated replacements. SentencePiece 0.1.97 follows the
- * trie without any check of bounds. */
+ * darts-clone writes them) and a blob of NUL-terminated replacements. SentencePiece 0.1.97 follows
+ * the trie without any check of bounds. */
 #ifndef SG_TEXT_CHARSMAP_H
 #define SG_TEXT_CHARSMAP_H
 
@@ -13,7 +14,8 @@
 
 #include <switchgen/status.h>
 
-/* Most rules of which each begins with the one before: the library collects them in an array of 32. */
+/* Most rules of which each begins with the one before: the library collects them in an array of 32.
+ */
 #define SG_CHARSMAP_MAX_NESTED 32
 
 /* Longest rule in bytes: with it a step of the normaliser is bounded. nmt_nfkc's longest is 16. */
@@ -38,10 +40,10 @@ sg_status sg_charsmap_open(sg_charsmap *map, const char *bytes, size_t length,
 /* Release. Allowed on a zeroed struct and twice. */
 void sg_charsmap_clear(sg_charsmap *map);
 
-/* The length of a beginning of text[0..length) that the normaliser reads without looking further, at
- * least 1 where length is: it ends where a rule or a character ends, and is the shortest such that holds
- * `budget` bytes or normalises to as many, or the whole text. So normalising a text in these stretches,
- * one after another, is normalising it whole. */
+/* The length of a beginning of text[0..length) that the normaliser reads without looking further,
+ * at least 1 where length is: it ends where a rule or a character ends, and is the shortest such
+ * that holds `budget` bytes or normalises to as many, or the whole text. So normalising a text in
+ * these stretches, one after another, is normalising it whole. */
 size_t sg_charsmap_stretch(const sg_charsmap *map, const char *text, size_t length, size_t budget);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ids come in, text goes out.
  *
- * RAW and PLAIN are transformers 5.23.0: all tokens are joined, each "▁" becomes a space except in the
- * first token, where it is dropped (the Metaspace decoder of tokenizers). CARD is what the slow class up
- * to 4.24 printed, and so what model cards show: SentencePiece decodes each run of ordinary pieces, a
- * special string is followed by a space, the whole is stripped and cleaned up. */
+ * RAW and PLAIN are transformers 5.23.0: all tokens are joined, each "▁" becomes a space except in
+ * the first token, where it is dropped (the Metaspace decoder of tokenizers). CARD is what the slow
+ * class up to 4.24 printed, and so what model cards show: SentencePiece decodes each run of
+ * ordinary pieces, a special string is followed by a space, the whole is stripped and cleaned up.
+ */
 #include "text/detokenizer.h"
 
 #include <string.h>
@@ -47,7 +48,8 @@ static void append_joined(const sg_vocabulary *vocabulary, const int32_t *ids, s
     }
 }
 
-/* As SentencePiece decodes: while a run has no text yet, a mark at the beginning of a piece is dropped. */
+/* As SentencePiece decodes: while a run has no text yet, a mark at the beginning of a piece is
+ * dropped. */
 static void append_card(const sg_vocabulary *vocabulary, const int32_t *ids, size_t count,
                         sg_buffer *out) {
     size_t run_begin = out->length;
@@ -121,7 +123,8 @@ static void clean_up_spaces(sg_buffer *out, size_t begin) {
 }
 
 sg_status sg_detokenizer_append(const sg_vocabulary *vocabulary, const int32_t *ids, size_t count,
-                                sg_decode_form form, bool clean_up, sg_buffer *out, sg_error *error) {
+                                sg_decode_form form, bool clean_up, sg_buffer *out,
+                                sg_error *error) {
     for (size_t i = 0; i < count; i++) {
         if (ids[i] < 0) {
             return sg_error_set(error, SG_STATUS_ARGUMENT, "token id %d at place %zu is negative",

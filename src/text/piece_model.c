@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spiece.model: bytes of a file come in, pieces, scores, types and the normaliser's map go out.
  *
- * The protobuf form is a list of fields, each a tag (number << 3 | wire type) and a value. What is read of
- * it: ModelProto { repeated SentencePiece pieces = 1 { string piece = 1; float score = 2; Type type = 3 };
- * TrainerSpec trainer_spec = 2 { ModelType model_type = 3 }; NormalizerSpec normalizer_spec = 3 { bytes
- * precompiled_charsmap = 2 } } (sentencepiece_model.proto of 0.1.97). Other fields are passed over, but
- * their form is checked. Invariant: no length is trusted before it is compared with what is left of its
- * parent, and a later value of a field replaces an earlier one, as in every protobuf reader. */
+ * The protobuf form is a list of fields, each a tag (number << 3 | wire type) and a value. What is
+ * read of it: ModelProto { repeated SentencePiece pieces = 1 { string piece = 1; float score = 2;
+ * Type type = 3 }; TrainerSpec trainer_spec = 2 { ModelType model_type = 3 }; NormalizerSpec
+ * normalizer_spec = 3 { bytes precompiled_charsmap = 2 } } (sentencepiece_model.proto of 0.1.97).
+ * Other fields are passed over, but their form is checked. Invariant: no length is trusted before
+ * it is compared with what is left of its parent, and a later value of a field replaces an earlier
+ * one, as in every protobuf reader. */
 #include "text/piece_model.h"
 
 #include <assert.h>
@@ -47,7 +48,8 @@ static sg_status read_varint(cursor *part, uint64_t *out, sg_error *error) {
     size_t offset = (size_t)(part->at - part->origin);
     for (unsigned shift = 0; shift < 70; shift += 7) {
         if (part->at == part->end) {
-            return sg_error_set(error, SG_STATUS_MODEL, "the number at byte %zu is cut off", offset);
+            return sg_error_set(error, SG_STATUS_MODEL, "the number at byte %zu is cut off",
+                                offset);
         }
         unsigned char byte = *part->at++;
         if (shift == 63 && byte > 1) {
@@ -59,14 +61,15 @@ static sg_status read_varint(cursor *part, uint64_t *out, sg_error *error) {
             return SG_STATUS_OK;
         }
     }
-    return sg_error_set(error, SG_STATUS_MODEL, "the number at byte %zu has more than 64 bits", offset);
+    return sg_error_set(error, SG_STATUS_MODEL, "the number at byte %zu has more than 64 bits",
+                        offset);
 }
 
 static sg_status read_fixed(cursor *part, size_t size, field *out, sg_error *error) {
     if (left(part) < size) {
         return sg_error_set(error, SG_STATUS_MODEL,
-                            "the field at byte %zu needs %zu bytes, %zu are left", out->offset, size,
-                            left(part));
+                            "the field at byte %zu needs %zu bytes, %zu are left", out->offset,
+                            size, left(part));
     }
     out->number = 0;
     for (size_t i = 0; i < size; i++) {
@@ -134,8 +137,8 @@ static sg_status check_piece_text(const cursor *text, size_t index, sg_error *er
     size_t length = left(text);
     size_t bad;
     if (length == 0 || length > SG_PIECE_MODEL_MAX_PIECE_BYTES) {
-        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu has %zu bytes, expected 1 to %d", index,
-                            length, SG_PIECE_MODEL_MAX_PIECE_BYTES);
+        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu has %zu bytes, expected 1 to %d",
+                            index, length, SG_PIECE_MODEL_MAX_PIECE_BYTES);
     }
     if (memchr(text->at, '\0', length) != NULL) {
         return sg_error_set(error, SG_STATUS_MODEL, "piece %zu holds a NUL", index);
@@ -148,7 +151,8 @@ static sg_status check_piece_text(const cursor *text, size_t index, sg_error *er
 }
 
 /* Read one piece; its text is left in the file (piece->text is not set). */
-static sg_status read_piece(cursor body, size_t index, sg_piece *piece, cursor *text, sg_error *error) {
+static sg_status read_piece(cursor body, size_t index, sg_piece *piece, cursor *text,
+                            sg_error *error) {
     uint64_t type = SG_PIECE_TYPE_NORMAL;
     *piece = (sg_piece){0};
     *text = (cursor){body.origin, body.at, body.at};
@@ -169,11 +173,12 @@ static sg_status read_piece(cursor body, size_t index, sg_piece *piece, cursor *
     }
     SG_TRY(check_piece_text(text, index, error));
     if (!isfinite(piece->score)) {
-        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu has a score that is not finite", index);
+        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu has a score that is not finite",
+                            index);
     }
     if (type < SG_PIECE_TYPE_NORMAL || type > SG_PIECE_TYPE_BYTE) {
-        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu has type %llu, expected 1 to 6", index,
-                            (unsigned long long)type);
+        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu has type %llu, expected 1 to 6",
+                            index, (unsigned long long)type);
     }
     piece->type = (sg_piece_type)type;
     piece->length = (uint32_t)left(text);
@@ -212,7 +217,8 @@ typedef struct tally {
     uint64_t model_type;
 } tally;
 
-static void keep_piece(sg_piece_model *model, const tally *seen, sg_piece piece, const cursor *text) {
+static void keep_piece(sg_piece_model *model, const tally *seen, sg_piece piece,
+                       const cursor *text) {
     char *place = model->texts + seen->text_bytes;
     memcpy(place, text->at, piece.length);
     place[piece.length] = '\0';
@@ -268,8 +274,8 @@ static sg_status find_unknown(sg_piece_model *model, sg_error *error) {
         }
     }
     if (unknown != 1) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%zu pieces of type unknown, expected exactly 1",
-                            unknown);
+        return sg_error_set(error, SG_STATUS_MODEL,
+                            "%zu pieces of type unknown, expected exactly 1", unknown);
     }
     return SG_STATUS_OK;
 }

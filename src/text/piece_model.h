@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spiece.model (a serialised sentencepiece ModelProto): every byte checked before it is used.
  *
- * The library follows what the file says without bounds: a long piece overflows its stack, a NUL in a
- * piece throws, a charsmap sends it anywhere. So the file is read here, by a plain walk of the protobuf
- * form, and only what passed goes on. */
+ * The library follows what the file says without bounds: a long piece overflows its stack, a NUL in
+ * a piece throws, a charsmap sends it anywhere. So the file is read here, by a plain walk of the
+ * protobuf form, and only what passed goes on. */
 #ifndef SG_TEXT_PIECE_MODEL_H
 #define SG_TEXT_PIECE_MODEL_H
 
@@ -48,10 +48,10 @@ typedef struct sg_piece_model {
     size_t charsmap_length;
 } sg_piece_model;
 
-/* Read and check bytes[0..length), the whole file; they must outlive charsmap_bytes. On failure *model
- * is zeroed. Not checked here: that no piece is there twice (sg_unigram_open does, in the trie it needs
- * anyway). Errors: SG_STATUS_MODEL (what, where, found and allowed); SG_STATUS_UNSUPPORTED for a model
- * that is no unigram model; SG_STATUS_MEMORY. */
+/* Read and check bytes[0..length), the whole file; they must outlive charsmap_bytes. On failure
+ * *model is zeroed. Not checked here: that no piece is there twice (sg_unigram_open does, in the
+ * trie it needs anyway). Errors: SG_STATUS_MODEL (what, where, found and allowed);
+ * SG_STATUS_UNSUPPORTED for a model that is no unigram model; SG_STATUS_MEMORY. */
 sg_status sg_piece_model_open(sg_piece_model *model, const char *bytes, size_t length,
                               sg_error *error) SG_MUST_CHECK;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trie of pieces: a set of strings comes in, an array of nodes goes out.
  *
- * It is built a level at a time. A node stands for a range of the strings that share its prefix; the
- * range is ordered by the next byte, and each group becomes a child. Ranges of a level lie in the order
- * of their nodes, so appending children gives every node its children side by side. Invariant: each
- * string is looked at once for each of its bytes, and short ranges are ordered by insertion, so time is
- * linear in the bytes whatever the strings are. */
+ * It is built a level at a time. A node stands for a range of the strings that share its prefix;
+ * the range is ordered by the next byte, and each group becomes a child. Ranges of a level lie in
+ * the order of their nodes, so appending children gives every node its children side by side.
+ * Invariant: each string is looked at once for each of its bytes, and short ranges are ordered by
+ * insertion, so time is linear in the bytes whatever the strings are. */
 #include "text/piece_trie.h"
 
 #include <assert.h>
@@ -69,8 +69,8 @@ static void order_by_counting(const builder *build, range span, size_t depth) {
            (span.end - span.begin) * sizeof(*build->order));
 }
 
-/* Move the strings of `span` that end at `depth` to its front, give one to the node and take them out of
- * the span. False if there are two. */
+/* Move the strings of `span` that end at `depth` to its front, give one to the node and take them
+ * out of the span. False if there are two. */
 static bool take_value(builder *build, sg_piece_trie_node *node, range *span, size_t depth) {
     for (uint32_t i = span->begin; i < span->end; i++) {
         uint32_t string = build->order[i];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A byte trie over a set of strings, built once and read by many threads.
  *
- * The children of a node stand side by side in the order of their bytes, so a step is a binary search
- * in a few cache lines and nothing is hashed: no set of strings makes it slow to build or to walk. */
+ * The children of a node stand side by side in the order of their bytes, so a step is a binary
+ * search in a few cache lines and nothing is hashed: no set of strings makes it slow to build or to
+ * walk. */
 #ifndef SG_TEXT_PIECE_TRIE_H
 #define SG_TEXT_PIECE_TRIE_H
 
@@ -36,10 +37,10 @@ typedef struct sg_piece_trie {
     size_t count;
 } sg_piece_trie;
 
-/* Build the trie of texts[0..count), each 1 byte or longer, none twice; the value of texts[i] is i. The
- * strings are not kept. Time and memory are linear in their bytes. On failure the trie is empty.
- * Errors: SG_STATUS_MODEL with *duplicate (may be NULL) the index of a string that is there twice, or
- * SG_PIECE_TRIE_MAX_BYTES passed (*duplicate is then count); SG_STATUS_MEMORY. */
+/* Build the trie of texts[0..count), each 1 byte or longer, none twice; the value of texts[i] is i.
+ * The strings are not kept. Time and memory are linear in their bytes. On failure the trie is
+ * empty. Errors: SG_STATUS_MODEL with *duplicate (may be NULL) the index of a string that is there
+ * twice, or SG_PIECE_TRIE_MAX_BYTES passed (*duplicate is then count); SG_STATUS_MEMORY. */
 sg_status sg_piece_trie_build(sg_piece_trie *trie, const sg_piece_text *texts, size_t count,
                               size_t *duplicate, sg_error *error) SG_MUST_CHECK;
 
@@ -57,7 +58,8 @@ static inline int32_t sg_piece_trie_value(const sg_piece_trie *trie, uint32_t no
 /* The value of the whole of bytes[0..length), or -1. */
 int32_t sg_piece_trie_find(const sg_piece_trie *trie, const char *bytes, size_t length);
 
-/* The value of the longest string that bytes[0..length) begins with and its length in *matched, or -1. */
+/* The value of the longest string that bytes[0..length) begins with and its length in *matched, or
+ * -1. */
 int32_t sg_piece_trie_longest(const sg_piece_trie *trie, const char *bytes, size_t length,
                               size_t *matched);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SentencePiece behind C: a charsmap comes in, normalised text goes out.
 //
-// The library has no public type for a model in memory, so the model is written in its serialised form,
-// with the least that loads: an unknown piece and a space. Options are off that would add or take away
-// white space. Invariant: every entry point is noexcept, catches everything and returns a status.
+// The library has no public type for a model in memory, so the model is written in its serialised
+// form, with the least that loads: an unknown piece and a space. Options are off that would add or
+// take away white space. Invariant: every entry point is noexcept, catches everything and returns a
+// status.
 #include "text/sentencepiece_shim.h"
 
 #include <sentencepiece_processor.h>
@@ -13,7 +14,9 @@
 #include <string_view>
 #include <vector>
 
+extern "C" {
 #include "base/error.h"
+}
 
 struct sg_normalizer {
     sentencepiece::SentencePieceProcessor processor;
@@ -86,7 +89,7 @@ sg_status fail_by_exception(sg_error *error, const char *what) {
     }
 }
 
-}  // namespace
+} // namespace
 
 extern "C" sg_status sg_normalizer_open(const char *charsmap, size_t length,
                                         sg_normalizer **normalizer, sg_error *error) noexcept {

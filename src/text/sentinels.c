@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blanks: a text and generated ids come in, the text with its blanks filled goes out.
  *
- * Invariant: apart from the blanks that got a fill, every byte of the user's text is in the result, in its
- * order; the only bytes added are the fills and at most one space on each side of a fill. */
+ * Invariant: apart from the blanks that got a fill, every byte of the user's text is in the result,
+ * in its order; the only bytes added are the fills and at most one space on each side of a fill. */
 #include "text/sentinels.h"
 
 #include <assert.h>
@@ -23,8 +23,8 @@ void sg_blank_list_clear(sg_blank_list *list) {
     *list = (sg_blank_list){0};
 }
 
-/* The bytes of <extra_id_N> at the start of text[0..length) and its N, where N is written plainly and
- * below `count`; otherwise 0. */
+/* The bytes of <extra_id_N> at the start of text[0..length) and its N, where N is written plainly
+ * and below `count`; otherwise 0. */
 static size_t match_sentinel(const char *text, size_t length, int32_t count, int32_t *index) {
     size_t at = sizeof(SENTINEL_PREFIX) - 1;
     if (length < at || memcmp(text, SENTINEL_PREFIX, at) != 0) {
@@ -44,7 +44,8 @@ static size_t match_sentinel(const char *text, size_t length, int32_t count, int
     return at + 1;
 }
 
-static sg_status append_blank(sg_blank_list *list, size_t *capacity, sg_blank blank, sg_error *error) {
+static sg_status append_blank(sg_blank_list *list, size_t *capacity, sg_blank blank,
+                              sg_error *error) {
     if (list->count == *capacity) {
         size_t grown = *capacity == 0 ? 16 : *capacity * 2;
         sg_blank *items = sg_memory_resize(list->items, grown, sizeof(*items));
@@ -244,7 +245,8 @@ static bool is_blank_byte(char byte) {
 static sg_status put_fill(stitching *work, const int32_t *ids, size_t count, sg_stitched_fill *fill,
                           sg_error *error) {
     sg_buffer_reset(&work->fill);
-    SG_TRY(sg_tokenizer_decode(work->tokenizer, ids, count, SG_DECODE_FORM_PLAIN, &work->fill, error));
+    SG_TRY(
+        sg_tokenizer_decode(work->tokenizer, ids, count, SG_DECODE_FORM_PLAIN, &work->fill, error));
     const char *text = work->fill.data;
     size_t first = 0;
     size_t end = work->fill.length;
@@ -270,9 +272,9 @@ static sg_status put_fill(stitching *work, const int32_t *ids, size_t count, sg_
     return SG_STATUS_OK;
 }
 
-static sg_status stitch_all(stitching *work, const sg_blank_list *list, const char *text, size_t length,
-                            const int32_t *ids, const sg_fill_span *spans, sg_stitched_fill *fills,
-                            sg_error *error) {
+static sg_status stitch_all(stitching *work, const sg_blank_list *list, const char *text,
+                            size_t length, const int32_t *ids, const sg_fill_span *spans,
+                            sg_stitched_fill *fills, sg_error *error) {
     size_t begin = 0;
     for (size_t i = 0; i < list->count; i++) {
         const sg_blank *blank = &list->items[i];

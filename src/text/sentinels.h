@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blanks: found in the user's text, cut out of the generated ids, stitched back into the user's bytes. */
+/* Blanks: found in the user's text, cut out of the generated ids, stitched back into the user's
+ * bytes. */
 #ifndef SG_TEXT_SENTINELS_H
 #define SG_TEXT_SENTINELS_H
 
@@ -23,18 +24,18 @@ typedef struct sg_blank {
 typedef struct sg_blank_list {
     sg_blank *items;
     size_t count;
-    int32_t highest;  /* largest index, -1 if there is none */
-    size_t distinct;  /* different indices */
-    bool from_marks;  /* the text uses the caller's mark, not <extra_id_N> */
+    int32_t highest; /* largest index, -1 if there is none */
+    size_t distinct; /* different indices */
+    bool from_marks; /* the text uses the caller's mark, not <extra_id_N> */
 } sg_blank_list;
 
 /* Release. Allowed on a zeroed struct and twice. */
 void sg_blank_list_clear(sg_blank_list *list);
 
 /* Find the exact ASCII forms <extra_id_N> that `tokenizer` knows, or `mark` (NULL or empty: none;
- * occurrences do not overlap, found left to right), in text[0..length). On success *list is owned by the
- * caller. Errors: SG_STATUS_MIXED_BLANKS (both forms), _TOO_MANY_BLANKS (more marks than sentinels),
- * _MEMORY. */
+ * occurrences do not overlap, found left to right), in text[0..length). On success *list is owned
+ * by the caller. Errors: SG_STATUS_MIXED_BLANKS (both forms), _TOO_MANY_BLANKS (more marks than
+ * sentinels), _MEMORY. */
 sg_status sg_sentinels_find(const sg_tokenizer *tokenizer, const char *text, size_t length,
                             const char *mark, sg_blank_list *list, sg_error *error) SG_MUST_CHECK;
 
@@ -57,18 +58,19 @@ sg_fill_span sg_sentinels_cut(const sg_tokenizer *tokenizer, const int32_t *ids,
 /* A fill's text and place in the stitched text. */
 typedef struct sg_stitched_fill {
     bool found;
-    size_t text_offset, text_length; /* bytes in the stitched text; the spaces added around are outside */
-    size_t start, end;               /* code points in the stitched text */
+    size_t text_offset,
+        text_length;   /* bytes in the stitched text; the spaces added around are outside */
+    size_t start, end; /* code points in the stitched text */
 } sg_stitched_fill;
 
-/* Append to `out` the user's text with the fills in the blanks (cli.md section 5), each fill decoded by
- * itself and trimmed.
+/* Append to `out` the user's text with the fills in the blanks (cli.md section 5), each fill
+ * decoded by itself and trimmed.
  *
  * spans    [list->count] one per occurrence, in the text's order.
  * fills    [list->count] written.
- * A blank without a fill stays as typed. With `add_space`, one space is put before a fill whose first
- * piece begins a word where the byte before is part of a letter or digit, and after a fill that ends in a
- * letter or digit where the next character is one. */
+ * A blank without a fill stays as typed. With `add_space`, one space is put before a fill whose
+ * first piece begins a word where the byte before is part of a letter or digit, and after a fill
+ * that ends in a letter or digit where the next character is one. */
 sg_status sg_sentinels_stitch(const sg_tokenizer *tokenizer, const sg_blank_list *list,
                               const char *text, size_t length, const int32_t *ids,
                               const sg_fill_span *spans, bool add_space, sg_stitched_fill *fills,

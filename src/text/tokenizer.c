@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tokenizer: text comes in, ids go out, and back.
  *
- *     text -> special strings | stretches -> normaliser -> words, "▁" before each -> unigram -> ids, </s>
+ *     text -> special strings | stretches -> normaliser -> words, "▁" before each -> unigram ->
+ * ids, </s>
  *
- * Invariant: each step is linear. A stretch goes to the normaliser in parts of about NORMALISE_BYTES, cut
- * where its rules end (charsmap.h), because the library is quadratic in what it gets at once. */
+ * Invariant: each step is linear. A stretch goes to the normaliser in parts of about
+ * NORMALISE_BYTES, cut where its rules end (charsmap.h), because the library is quadratic in what
+ * it gets at once. */
 #include "text/tokenizer.h"
 
 #include <assert.h>
@@ -49,16 +51,16 @@ void sg_token_ids_clear(sg_token_ids *ids) {
     *ids = (sg_token_ids){0};
 }
 
-/* Open the parts over the checked file. The duplicate check of sg_unigram_open comes before the library
- * is handed anything. */
-static sg_status open_parts(sg_tokenizer *tokenizer, const char *bytes, size_t length, sg_error *error) {
+/* Open the parts over the checked file. The duplicate check of sg_unigram_open comes before the
+ * library is handed anything. */
+static sg_status open_parts(sg_tokenizer *tokenizer, const char *bytes, size_t length,
+                            sg_error *error) {
     sg_piece_model model;
     sg_vocabulary *vocabulary = &tokenizer->vocabulary;
     SG_TRY(sg_piece_model_open(&model, bytes, length, error));
     const char *charsmap = model.charsmap_bytes;
     size_t charsmap_length = model.charsmap_length;
-    sg_status status =
-        sg_vocabulary_open(vocabulary, &model, tokenizer->config.extra_ids, error);
+    sg_status status = sg_vocabulary_open(vocabulary, &model, tokenizer->config.extra_ids, error);
     if (status != SG_STATUS_OK) {
         sg_piece_model_clear(&model);
         return status;
@@ -98,13 +100,14 @@ static sg_status explain_missing(const char *directory, const char *json_path, s
     }
     (void)sg_error_set(error, SG_STATUS_NOT_FOUND,
                        "%s: there is tokenizer.json but no spiece.model", directory);
-    (void)sg_error_hint(error, "this program reads SentencePiece's own file; put the spiece.model of the "
-                               "same model beside tokenizer.json");
+    (void)sg_error_hint(error,
+                        "this program reads SentencePiece's own file; put the spiece.model of the "
+                        "same model beside tokenizer.json");
     return SG_STATUS_NOT_FOUND;
 }
 
-static sg_status open_files(sg_tokenizer *tokenizer, const char *directory, const char *const paths[3],
-                            sg_error *error) {
+static sg_status open_files(sg_tokenizer *tokenizer, const char *directory,
+                            const char *const paths[3], sg_error *error) {
     char *bytes = NULL;
     size_t length = 0;
     sg_status status =
@@ -161,8 +164,8 @@ void sg_tokenizer_close(sg_tokenizer *tokenizer) {
     sg_memory_free(tokenizer);
 }
 
-/* White_Space of Unicode, which is where tokenizers' WhitespaceSplit splits. After nmt_nfkc only the
- * space and U+0085 are left of them. */
+/* White_Space of Unicode, which is where tokenizers' WhitespaceSplit splits. After nmt_nfkc only
+ * the space and U+0085 are left of them. */
 static bool is_white_space(uint32_t code_point) {
     return (code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x20 || code_point == 0x85 ||
            code_point == 0xA0 || code_point == 0x1680 ||
@@ -177,12 +180,14 @@ static sg_status normalise(encoding *job, const char *text, size_t length, sg_er
     for (size_t begin = 0; begin < length;) {
         size_t size = sg_charsmap_stretch(&tokenizer->vocabulary.model.charsmap, text + begin,
                                           length - begin, NORMALISE_BYTES);
-        SG_TRY(sg_normalizer_append(tokenizer->normalizer, text + begin, size, &job->normalised, error));
+        SG_TRY(sg_normalizer_append(tokenizer->normalizer, text + begin, size, &job->normalised,
+                                    error));
         begin += size;
     }
     size_t bad;
     if (!sg_utf8_is_valid(job->normalised.data, job->normalised.length, &bad)) {
-        return sg_error_set(error, SG_STATUS_MODEL, "the normalised text is not UTF-8 at byte %zu", bad);
+        return sg_error_set(error, SG_STATUS_MODEL, "the normalised text is not UTF-8 at byte %zu",
+                            bad);
     }
     return SG_STATUS_OK;
 }
@@ -207,8 +212,8 @@ static sg_status encode_word(encoding *job, const char *text, size_t length, sg_
         size_t size = sg_utf8_decode(word->data + at, word->length - at, &code_point);
         assert(size > 0);
         if (code_point == SPACE_MARK_CODE_POINT && at > begin) {
-            SG_TRY(sg_unigram_segment(unigram, word->data + begin, at - begin, &job->scratch, &job->ids,
-                                      error));
+            SG_TRY(sg_unigram_segment(unigram, word->data + begin, at - begin, &job->scratch,
+                                      &job->ids, error));
             begin = at;
         }
         at += size;
@@ -264,8 +269,9 @@ static sg_status encode_text(encoding *job, const char *text, size_t length, sg_
 static sg_status check_text(const char *text, size_t length, sg_error *error) {
     size_t bad;
     if (length > SG_TOKENIZER_MAX_TEXT_BYTES) {
-        return sg_error_set(error, SG_STATUS_TOO_LONG, "the text has %zu bytes, at most %d are allowed",
-                            length, SG_TOKENIZER_MAX_TEXT_BYTES);
+        return sg_error_set(error, SG_STATUS_TOO_LONG,
+                            "the text has %zu bytes, at most %d are allowed", length,
+                            SG_TOKENIZER_MAX_TEXT_BYTES);
     }
     if (!sg_utf8_is_valid(text, length, &bad)) {
         return sg_error_set(error, SG_STATUS_BAD_UTF8, "the text is not UTF-8 at byte %zu", bad);
@@ -294,8 +300,8 @@ sg_status sg_tokenizer_encode(const sg_tokenizer *tokenizer, const char *text, s
 
 sg_status sg_tokenizer_decode(const sg_tokenizer *tokenizer, const int32_t *ids, size_t count,
                               sg_decode_form form, sg_buffer *out, sg_error *error) {
-    return sg_detokenizer_append(&tokenizer->vocabulary, ids, count, form, tokenizer->config.clean_up,
-                                 out, error);
+    return sg_detokenizer_append(&tokenizer->vocabulary, ids, count, form,
+                                 tokenizer->config.clean_up, out, error);
 }
 
 const char *sg_tokenizer_piece(const sg_tokenizer *tokenizer, int32_t id) {

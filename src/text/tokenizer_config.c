@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_config.json: a small document comes in, three settings go out.
  *
- * Transformers writes its "no limit" for model_max_length as 1000000000000000019884624838656 (int(1e30)),
- * which no integer type holds: it is capped, not refused. Invariant: a number of the file sizes nothing
- * before it is checked against a limit of ours. */
+ * Transformers writes its "no limit" for model_max_length as 1000000000000000019884624838656
+ * (int(1e30)), which no integer type holds: it is capped, not refused. Invariant: a number of the
+ * file sizes nothing before it is checked against a limit of ours. */
 #include "text/tokenizer_config.h"
 
 #include <stddef.h>
@@ -29,8 +29,9 @@ static sg_status read_max_length(const char *path, const sg_json_value *root, in
     const char *text =
         sg_json_kind(value) == SG_JSON_EVENT_NUMBER ? sg_json_number_text(value) : NULL;
     if (text == NULL || !is_digits(text)) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: model_max_length is %s, expected a whole number",
-                            path, text != NULL ? text : "no number");
+        return sg_error_set(error, SG_STATUS_MODEL,
+                            "%s: model_max_length is %s, expected a whole number", path,
+                            text != NULL ? text : "no number");
     }
     if (!sg_number_parse_i64(text, strlen(text), out)) {
         *out = INT64_MAX;
@@ -47,8 +48,8 @@ static sg_status check_token(const char *path, const sg_json_value *root, const 
     }
     const char *text = value != NULL ? sg_json_string(value) : NULL;
     if (text != NULL && strcmp(text, expected) != 0) {
-        return sg_error_set(error, SG_STATUS_UNSUPPORTED, "%s: %s is \"%s\", expected \"%s\"", path, key,
-                            text, expected);
+        return sg_error_set(error, SG_STATUS_UNSUPPORTED, "%s: %s is \"%s\", expected \"%s\"", path,
+                            key, text, expected);
     }
     return SG_STATUS_OK;
 }

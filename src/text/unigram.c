@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The unigram segmentation: a word comes in, ids go out.
  *
- * best[i] is the highest sum of scores over segmentations of the first i bytes. Positions are taken in
- * ascending order, pieces that begin there from the shortest to the longest, and a way is replaced only
- * by a strictly better one. Invariant: sums are doubles added in the order of the text, so they round,
- * and tie, as in the reference (tokenizers, models/unigram/model.rs, encode_optimized). */
+ * best[i] is the highest sum of scores over segmentations of the first i bytes. Positions are taken
+ * in ascending order, pieces that begin there from the shortest to the longest, and a way is
+ * replaced only by a strictly better one. Invariant: sums are doubles added in the order of the
+ * text, so they round, and tie, as in the reference (tokenizers, models/unigram/model.rs,
+ * encode_optimized). */
 #include "text/unigram.h"
 
 #include <assert.h>
@@ -48,8 +49,8 @@ static sg_status build_trie(sg_unigram *unigram, const sg_piece_text *texts, siz
     size_t duplicate;
     sg_status status = sg_piece_trie_build(&unigram->trie, texts, count, &duplicate, error);
     if (status == SG_STATUS_MODEL && duplicate < count) {
-        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu, \"%.*s\", is there twice", duplicate,
-                            (int)texts[duplicate].length, texts[duplicate].bytes);
+        return sg_error_set(error, SG_STATUS_MODEL, "piece %zu, \"%.*s\", is there twice",
+                            duplicate, (int)texts[duplicate].length, texts[duplicate].bytes);
     }
     return status;
 }
@@ -98,7 +99,8 @@ static void offer(sg_unigram_node *node, double score, int32_t id, size_t length
     }
 }
 
-/* Offer every piece that begins at `position`, and the unknown one where no piece is this character. */
+/* Offer every piece that begins at `position`, and the unknown one where no piece is this
+ * character. */
 static size_t extend(const sg_unigram *unigram, const char *word, size_t length, size_t position,
                      sg_unigram_node *nodes) {
     size_t character = sg_utf8_decode(word + position, length - position, NULL);
@@ -125,7 +127,8 @@ static size_t extend(const sg_unigram *unigram, const char *word, size_t length,
     return character;
 }
 
-/* The id of an unknown run: its own where the whole of it happens to be a piece, as in the reference. */
+/* The id of an unknown run: its own where the whole of it happens to be a piece, as in the
+ * reference. */
 static int32_t run_id(const sg_unigram *unigram, const char *word, size_t begin, size_t end) {
     int32_t id = sg_piece_trie_find(&unigram->trie, word + begin, end - begin);
     return id >= 0 ? id : unigram->unknown_id;

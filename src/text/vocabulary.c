@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vocabulary: a checked model comes in, tokens by id and the special strings go out.
  *
- * <extra_id_N> has the id size - 1 - N (semantics of T5Tokenizer: the sentinels follow the pieces, the
- * last one first). Their score is 0: a full-width form of one becomes a sentinel after normalisation, and
- * the reference takes it. Invariant: texts[], scores[] and skipped[] have an entry for every id below
- * size. */
+ * <extra_id_N> has the id size - 1 - N (semantics of T5Tokenizer: the sentinels follow the pieces,
+ * the last one first). Their score is 0: a full-width form of one becomes a sentinel after
+ * normalisation, and the reference takes it. Invariant: texts[], scores[] and skipped[] have an
+ * entry for every id below size. */
 #include "text/vocabulary.h"
 
 #include <assert.h>
@@ -23,14 +23,14 @@ static sg_status check_layout(const sg_piece_model *model, sg_error *error) {
         const char *found = i < model->count ? model->pieces[i].text : "nothing";
         if (strcmp(found, expected[i]) != 0) {
             return sg_error_set(error, SG_STATUS_UNSUPPORTED,
-                                "piece %zu is \"%s\", expected \"%s\": the tokenizer is not T5's", i,
-                                found, expected[i]);
+                                "piece %zu is \"%s\", expected \"%s\": the tokenizer is not T5's",
+                                i, found, expected[i]);
         }
     }
     if (model->unknown_id != SG_VOCABULARY_UNK_ID) {
         return sg_error_set(error, SG_STATUS_UNSUPPORTED,
-                            "piece %d is of type unknown, expected piece %d", (int)model->unknown_id,
-                            SG_VOCABULARY_UNK_ID);
+                            "piece %d is of type unknown, expected piece %d",
+                            (int)model->unknown_id, SG_VOCABULARY_UNK_ID);
     }
     return SG_STATUS_OK;
 }
@@ -98,8 +98,8 @@ static sg_status allocate(sg_vocabulary *vocabulary, size_t size, int32_t sentin
     return SG_STATUS_OK;
 }
 
-sg_status sg_vocabulary_open(sg_vocabulary *vocabulary, sg_piece_model *model, int32_t sentinel_count,
-                             sg_error *error) {
+sg_status sg_vocabulary_open(sg_vocabulary *vocabulary, sg_piece_model *model,
+                             int32_t sentinel_count, sg_error *error) {
     *vocabulary = (sg_vocabulary){0};
     SG_TRY(check_layout(model, error));
     size_t size = model->count + (size_t)sentinel_count;
@@ -132,8 +132,8 @@ void sg_vocabulary_clear(sg_vocabulary *vocabulary) {
     *vocabulary = (sg_vocabulary){0};
 }
 
-int32_t sg_vocabulary_match_special(const sg_vocabulary *vocabulary, const char *text, size_t length,
-                                    size_t *matched) {
+int32_t sg_vocabulary_match_special(const sg_vocabulary *vocabulary, const char *text,
+                                    size_t length, size_t *matched) {
     int32_t index = sg_piece_trie_longest(&vocabulary->special, text, length, matched);
     return index >= 0 ? vocabulary->special_ids[index] : -1;
 }

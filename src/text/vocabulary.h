@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every token of a T5 tokenizer by id: the pieces of spiece.model, then the sentinels, the last one first;
- * and the special strings, which are taken out of a text before anything else is done to it. */
+/* Every token of a T5 tokenizer by id: the pieces of spiece.model, then the sentinels, the last one
+ * first; and the special strings, which are taken out of a text before anything else is done to it.
+ */
 #ifndef SG_TEXT_VOCABULARY_H
 #define SG_TEXT_VOCABULARY_H
 
@@ -32,23 +33,25 @@ typedef struct sg_vocabulary {
 } sg_vocabulary;
 
 /* Take over *model (zeroed on success; the caller's on failure) and add `sentinel_count` sentinels.
- * Errors: SG_STATUS_UNSUPPORTED where the first pieces are not T5's, SG_STATUS_MODEL where a piece is
- * itself written like a sentinel or special string, SG_STATUS_MEMORY. On failure *vocabulary is zeroed. */
-sg_status sg_vocabulary_open(sg_vocabulary *vocabulary, sg_piece_model *model, int32_t sentinel_count,
-                             sg_error *error) SG_MUST_CHECK;
+ * Errors: SG_STATUS_UNSUPPORTED where the first pieces are not T5's, SG_STATUS_MODEL where a piece
+ * is itself written like a sentinel or special string, SG_STATUS_MEMORY. On failure *vocabulary is
+ * zeroed. */
+sg_status sg_vocabulary_open(sg_vocabulary *vocabulary, sg_piece_model *model,
+                             int32_t sentinel_count, sg_error *error) SG_MUST_CHECK;
 
 /* Release. Allowed on a zeroed struct and twice. */
 void sg_vocabulary_clear(sg_vocabulary *vocabulary);
 
-/* The special string that text[0..length) begins with, the longest: its id, and its bytes in *matched;
- * -1 if there is none. */
-int32_t sg_vocabulary_match_special(const sg_vocabulary *vocabulary, const char *text, size_t length,
-                                    size_t *matched);
+/* The special string that text[0..length) begins with, the longest: its id, and its bytes in
+ * *matched; -1 if there is none. */
+int32_t sg_vocabulary_match_special(const sg_vocabulary *vocabulary, const char *text,
+                                    size_t length, size_t *matched);
 
 /* N where `id` is <extra_id_N>, else -1. */
 int32_t sg_vocabulary_sentinel_index(const sg_vocabulary *vocabulary, int32_t id);
 
-/* True for the special strings: the control pieces, the unknown piece, user-defined pieces, sentinels. */
+/* True for the special strings: the control pieces, the unknown piece, user-defined pieces,
+ * sentinels. */
 bool sg_vocabulary_is_special(const sg_vocabulary *vocabulary, int32_t id);
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tokenizer for other programs: records in on stdin, a line out for each.
  *
- *     tokenizer_probe DIRECTORY encode   a record is a text and a NUL; written as \0 and \\ in the text
- *                                        are a NUL and a backslash; out come its ids
- *     tokenizer_probe DIRECTORY raw      a record is a line of ids; out comes the text of a
- *     tokenizer_probe DIRECTORY plain    form, ended by a NUL
+ *     tokenizer_probe DIRECTORY encode   a record is a text and a NUL; written as \0 and \\ in the
+ * text are a NUL and a backslash; out come its ids tokenizer_probe DIRECTORY raw      a record is a
+ * line of ids; out comes the text of a tokenizer_probe DIRECTORY plain    form, ended by a NUL
  *     tokenizer_probe DIRECTORY card
  *     tokenizer_probe DIRECTORY open     opens and closes, for timing
  *
