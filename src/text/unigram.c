@@ -64,7 +64,7 @@ sg_status sg_unigram_open(sg_unigram *unigram, const sg_piece_text *texts, const
         sg_unigram_clear(unigram);
         return sg_memory_error(error, "the scores of pieces", count * sizeof(*unigram->scores));
     }
-    double lowest = INFINITY;
+    double lowest = HUGE_VAL;
     for (size_t i = 0; i < count; i++) {
         unigram->scores[i] = (double)scores[i];
         lowest = fmin(lowest, unigram->scores[i]);
