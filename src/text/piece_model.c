@@ -210,57 +210,83 @@ static sg_status read_normalizer(cursor body, sg_piece_model *model, sg_error *e
     return SG_STATUS_OK;
 }
 
-/* What one pass over the file counts, or fills where model->pieces is there. */
+/* What the first pass counts, so that nothing is allocated by a number that the file only claims.
+ */
 typedef struct tally {
     size_t pieces;
-    size_t text_bytes; /* with a NUL for each piece */
-    uint64_t model_type;
+    size_t bytes; /* of the pieces' messages, which hold their texts */
 } tally;
 
-static void keep_piece(sg_piece_model *model, const tally *seen, sg_piece piece,
-                       const cursor *text) {
-    char *place = model->texts + seen->text_bytes;
-    memcpy(place, text->at, piece.length);
-    place[piece.length] = '\0';
-    piece.text = place;
-    model->pieces[seen->pieces] = piece;
-}
-
-static sg_status read_model_field(const field *item, sg_piece_model *model, tally *seen,
-                                  sg_error *error) {
-    sg_piece piece;
-    cursor text;
-    switch (item->id) {
-    case 1:
-        SG_TRY(expect_wire(item, WIRE_BYTES, "a piece", error));
+static sg_status count_pieces(cursor file, tally *seen, sg_error *error) {
+    *seen = (tally){0};
+    while (file.at < file.end) {
+        field item;
+        SG_TRY(read_field(&file, &item, error));
+        if (item.id != 1) {
+            continue;
+        }
+        SG_TRY(expect_wire(&item, WIRE_BYTES, "a piece", error));
         if (seen->pieces == SG_PIECE_MODEL_MAX_PIECES) {
             return sg_error_set(error, SG_STATUS_MODEL, "more than %d pieces",
                                 SG_PIECE_MODEL_MAX_PIECES);
         }
-        SG_TRY(read_piece(item->body, seen->pieces, &piece, &text, error));
-        if (model->pieces != NULL) {
-            keep_piece(model, seen, piece, &text);
-        }
-        seen->text_bytes += piece.length + 1U;
         seen->pieces++;
-        return SG_STATUS_OK;
-    case 2:
-        SG_TRY(expect_wire(item, WIRE_BYTES, "the trainer's settings", error));
-        return read_trainer(item->body, &seen->model_type, error);
-    case 3:
-        SG_TRY(expect_wire(item, WIRE_BYTES, "the normaliser's settings", error));
-        return read_normalizer(item->body, model, error);
-    default:
-        return SG_STATUS_OK;
+        seen->bytes += left(&item.body);
     }
+    if (seen->pieces == 0) {
+        return sg_error_set(error, SG_STATUS_MODEL, "there is no piece");
+    }
+    return SG_STATUS_OK;
 }
 
-static sg_status read_model(cursor file, sg_piece_model *model, tally *seen, sg_error *error) {
-    *seen = (tally){.model_type = MODEL_TYPE_UNIGRAM};
+/* Read the next piece into model->pieces and its text to *place, which moves on. A message of n
+ * bytes holds a text of at most n - 2, so that the texts and a NUL after each fit in the messages'
+ * bytes. */
+static sg_status keep_piece(cursor body, sg_piece_model *model, char **place, sg_error *error) {
+    sg_piece *piece = &model->pieces[model->count];
+    cursor text;
+    SG_TRY(read_piece(body, model->count, piece, &text, error));
+    memcpy(*place, text.at, piece->length);
+    (*place)[piece->length] = '\0';
+    piece->text = *place;
+    *place += piece->length + 1U;
+    model->count++;
+    return SG_STATUS_OK;
+}
+
+static sg_status read_model(cursor file, sg_piece_model *model, uint64_t *model_type,
+                            sg_error *error) {
+    char *place = model->texts;
     while (file.at < file.end) {
         field item;
         SG_TRY(read_field(&file, &item, error));
-        SG_TRY(read_model_field(&item, model, seen, error));
+        if (item.id == 1) {
+            SG_TRY(keep_piece(item.body, model, &place, error));
+        } else if (item.id == 2) {
+            SG_TRY(expect_wire(&item, WIRE_BYTES, "the trainer's settings", error));
+            SG_TRY(read_trainer(item.body, model_type, error));
+        } else if (item.id == 3) {
+            SG_TRY(expect_wire(&item, WIRE_BYTES, "the normaliser's settings", error));
+            SG_TRY(read_normalizer(item.body, model, error));
+        }
+    }
+    return SG_STATUS_OK;
+}
+
+static sg_status read_file(cursor file, sg_piece_model *model, sg_error *error) {
+    tally seen;
+    uint64_t model_type = MODEL_TYPE_UNIGRAM;
+    SG_TRY(count_pieces(file, &seen, error));
+    model->pieces = sg_memory_alloc(seen.pieces, sizeof(*model->pieces));
+    model->texts = sg_memory_alloc(seen.bytes, 1);
+    if (model->pieces == NULL || model->texts == NULL) {
+        return sg_memory_error(error, "the pieces", seen.pieces * sizeof(*model->pieces));
+    }
+    SG_TRY(read_model(file, model, &model_type, error));
+    if (model_type != MODEL_TYPE_UNIGRAM) {
+        return sg_error_set(error, SG_STATUS_UNSUPPORTED,
+                            "a SentencePiece model of type %llu, expected 1 (unigram)",
+                            (unsigned long long)model_type);
     }
     return SG_STATUS_OK;
 }
@@ -329,28 +355,6 @@ static sg_status check_user_defined(const sg_piece_model *model, sg_error *error
     return status;
 }
 
-/* Count, then fill: nothing is allocated by a number that the file only claims. */
-static sg_status read_twice(cursor file, sg_piece_model *model, sg_error *error) {
-    tally seen;
-    SG_TRY(read_model(file, model, &seen, error));
-    if (seen.model_type != MODEL_TYPE_UNIGRAM) {
-        return sg_error_set(error, SG_STATUS_UNSUPPORTED,
-                            "a SentencePiece model of type %llu, expected 1 (unigram)",
-                            (unsigned long long)seen.model_type);
-    }
-    if (seen.pieces == 0) {
-        return sg_error_set(error, SG_STATUS_MODEL, "there is no piece");
-    }
-    model->pieces = sg_memory_alloc(seen.pieces, sizeof(*model->pieces));
-    model->texts = sg_memory_alloc(seen.text_bytes, 1);
-    if (model->pieces == NULL || model->texts == NULL) {
-        return sg_memory_error(error, "the pieces", seen.pieces * sizeof(*model->pieces));
-    }
-    SG_TRY(read_model(file, model, &seen, error));
-    model->count = seen.pieces;
-    return SG_STATUS_OK;
-}
-
 sg_status sg_piece_model_open(sg_piece_model *model, const char *bytes, size_t length,
                               sg_error *error) {
     *model = (sg_piece_model){0};
@@ -359,7 +363,7 @@ sg_status sg_piece_model_open(sg_piece_model *model, const char *bytes, size_t l
                             SG_PIECE_MODEL_MAX_BYTES);
     }
     const unsigned char *begin = (const unsigned char *)(length > 0 ? bytes : "");
-    sg_status status = read_twice((cursor){begin, begin, begin + length}, model, error);
+    sg_status status = read_file((cursor){begin, begin, begin + length}, model, error);
     if (status == SG_STATUS_OK) {
         status = find_unknown(model, error);
     }
