@@ -131,7 +131,8 @@ build_preset() {
     mkdir -p "$directory"
     output=$directory/build.log
     if ! cmake --build --preset "$preset" -j "$(processors)" "${target[@]}" >"$output" 2>&1 </dev/null; then
-        cat "$output" >&2
+        awk '/^FAILED|error:/ { shown = 1 } shown' "$output" >&2
+        tail -n 3 "$output" >&2
         fail "building build/$preset failed; the compiler's messages are above, and in build/$preset/build.log"
     fi
     grep -q 'no work to do' "$output" || say "Built build/$preset in $((SECONDS - seconds)) s"
