@@ -5,11 +5,12 @@
 # Arguments: the library; an object file with a planted variable, which must be seen.
 set -euo pipefail
 
-# OBJECT SECTION BYTES of every changeable section that is not empty.
+# OBJECT SECTION BYTES of every changeable section that is not empty. .data.rel.ro and DW.ref are addresses that
+# the loader writes before the program runs.
 changeable() {
     size -A "$1" | awk '
         / : *$/ || /\(ex / { object = $1 }
-        $1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 { print object, $1, $2 }'
+        $1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /^\.data\.rel\.(ro|local\.DW\.ref)/ && $2 > 0 { print object, $1, $2 }'
 }
 
 if [ -z "$(changeable "$2")" ]; then
