@@ -13,7 +13,8 @@
 sg_status sg_digest_sha256(const void *bytes, size_t length, char hex[SG_DIGEST_HEX_SIZE],
                            sg_error *error) SG_MUST_CHECK;
 
-/* The same of the file at `path`, read in pieces. Errors: SG_STATUS_NOT_FOUND, _IO, _MEMORY. */
+/* The same of the regular file at `path`, read in pieces. Errors: SG_STATUS_NOT_FOUND, _MODEL (no regular
+ * file), _IO, _MEMORY, _INTERNAL. */
 sg_status sg_digest_sha256_file(const char *path, char hex[SG_DIGEST_HEX_SIZE],
                                 sg_error *error) SG_MUST_CHECK;
 

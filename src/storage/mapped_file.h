@@ -38,4 +38,14 @@ sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *e
 sg_status sg_file_read_small(const char *path, size_t maximum, char **data, size_t *length,
                              sg_error *error) SG_MUST_CHECK;
 
+/* Open `path` for reading; it must be a regular file (errors as sg_mapped_file_open). *descriptor is the
+ * caller's to close; *identity is what the file was. */
+sg_status sg_file_open(const char *path, int *descriptor, sg_file_identity *identity,
+                       sg_error *error) SG_MUST_CHECK;
+
+/* Read at most `size` bytes; *count of 0 is the end of the file. `path` begins messages.
+ * Errors: SG_STATUS_IO. */
+sg_status sg_file_read(int descriptor, const char *path, void *bytes, size_t size, size_t *count,
+                       sg_error *error) SG_MUST_CHECK;
+
 #endif

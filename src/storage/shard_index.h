@@ -13,12 +13,15 @@
 
 typedef struct sg_shard_index sg_shard_index;
 
-/* Open the checkpoint in `directory`. Both forms present: the single file wins, as in the reference, with
- * no error. Refused: a shard name that is not a plain file name in the folder, a listed file that is
- * missing, a tensor that the index puts in a file which lacks it, a tensor that two files hold. A tensor
- * that no weight_map entry names is ignored, as the reference does.
- * Errors: SG_STATUS_NOT_FOUND (no safetensors; the hint names what is there: .bin, .h5, .msgpack),
- * _MODEL, _IO, _MEMORY. Owned by the caller on success. */
+/* Open the checkpoint in `directory`. As in the reference (transformers 5.23.0, modeling_utils.py
+ * _get_resolved_checkpoint_files and utils/hub.py get_checkpoint_shard_files): where both forms are
+ * present the single file is taken and the index not read; of the index only the set of files counts, and
+ * every tensor of every listed file is part of the checkpoint, named in weight_map or not.
+ * Stricter than the reference, because each is a sign of mixed-up files: refused are a shard name that is
+ * no plain file name in the folder, a key that weight_map has twice, a tensor that weight_map puts in a
+ * file which lacks it, and a tensor that two files hold (the reference takes the later file's).
+ * Errors: SG_STATUS_NOT_FOUND (no safetensors; the hint names what is there: .bin, .h5, .msgpack; or a
+ * listed file is missing), _MODEL, _IO, _MEMORY. Owned by the caller on success. */
 sg_status sg_shard_index_open(const char *directory, sg_shard_index **index,
                               sg_error *error) SG_MUST_CHECK;
 

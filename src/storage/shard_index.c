@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a directory to one sorted list of tensors over all weight files.
+ *
+ * The index file is hostile like any other: it is read event by event into growing arrays, and a
+ * shard name never leaves the directory. All files stay mapped; nothing of their data is read. */
+#include "storage/shard_index.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "storage/json_reader.h"
+
+#define SINGLE_NAME "model.safetensors"
+#define INDEX_NAME "model.safetensors.index.json"
+#define INDEX_MAXIMUM 100000000u /* bytes; as large as a safetensors header may be */
+
+/* One weight file. */
+typedef struct weight_file {
+    char *name; /* in the directory */
+    sg_mapped_file mapping;
+    sg_safetensors *tensors;
+} weight_file;
+
+typedef struct placed_tensor {
+    const sg_tensor *tensor;
+    size_t file;
+} placed_tensor;
+
+struct sg_shard_index {
+    weight_file *files; /* [file_count], ascending by name */
+    size_t file_count;
+    placed_tensor *tensors; /* [count], ascending by name */
+    size_t count;
+};
+
+/* weight_map as read: pairs of texts, one after the other in `texts`. */
+typedef struct map_entry {
+    size_t tensor, file; /* offsets in texts */
+    const char *tensor_name, *file_name;
+} map_entry;
+
+typedef struct weight_map {
+    const char *path; /* of the index file; begins messages */
+    map_entry *entries;
+    size_t count, capacity;
+    sg_buffer texts;
+    bool found;
+} weight_map;
+
+/* "DIRECTORY/NAME", owned by the caller; NULL without memory. */
+static char *join(const char *directory, const char *name) {
+    sg_buffer path;
+    char *joined = NULL;
+    sg_buffer_init(&path, SIZE_MAX - 1);
+    (void)sg_buffer_append_format(&path, "%s/%s", directory, name);
+    if (sg_buffer_take(&path, &joined, NULL) != SG_STATUS_OK) {
+        sg_buffer_clear(&path);
+        return NULL;
+    }
+    return joined;
+}
+
+/* ---- reading weight_map ---- */
+
+/* To a user bad JSON in the index is a damaged model, not a bad record. */
+static sg_status document_status(const weight_map *map, sg_status status, sg_error *error) {
+    if (status != SG_STATUS_BAD_JSON) {
+        return status;
+    }
+    (void)sg_error_prefix(error, status, "%s", map->path);
+    if (error != NULL) {
+        error->code = SG_STATUS_MODEL;
+    }
+    return SG_STATUS_MODEL;
+}
+
+static sg_status next(const weight_map *map, sg_json_reader *reader, sg_json_event *event,
+                      sg_error *error) {
+    return document_status(map, sg_json_reader_next(reader, event, error), error);
+}
+
+/* Keep the reader's text; *offset is where it begins in map->texts. */
+static sg_status keep_text(weight_map *map, const sg_json_reader *reader, const char *what,
+                           size_t *offset, sg_error *error) {
+    *offset = map->texts.length;
+    (void)sg_buffer_append(&map->texts, reader->text, reader->text_length);
+    if (sg_buffer_append(&map->texts, "", 1) != SG_STATUS_OK) {
+        return sg_memory_error(error, "weight_map", map->texts.length);
+    }
+    if (strlen(map->texts.data + *offset) != reader->text_length) {
+        return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map has %s that holds a NUL",
+                            map->path, what);
+    }
+    return SG_STATUS_OK;
+}
+
+static sg_status add_entry(weight_map *map, map_entry entry, sg_error *error) {
+    if (map->count == map->capacity) {
+        size_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
+        map_entry *entries = sg_memory_resize(map->entries, capacity, sizeof *entries);
+        if (entries == NULL) {
+            return sg_memory_error(error, "weight_map", capacity * sizeof *entries);
+        }
+        map->entries = entries;
+        map->capacity = capacity;
+    }
+    map->entries[map->count++] = entry;
+    return SG_STATUS_OK;
+}
+
+static sg_status read_weight_map(weight_map *map, sg_json_reader *reader, sg_error *error) {
+    sg_json_event event;
+    if (map->found) {
+        return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map is given twice", map->path);
+    }
+    map->found = true;
+    SG_TRY(next(map, reader, &event, error));
+    if (event != SG_JSON_EVENT_OBJECT_BEGIN) {
+        return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map is no object", map->path);
+    }
+    for (;;) {
+        map_entry entry = {0};
+        SG_TRY(next(map, reader, &event, error));
+        if (event == SG_JSON_EVENT_OBJECT_END) {
+            return SG_STATUS_OK;
+        }
+        SG_TRY(keep_text(map, reader, "a tensor name", &entry.tensor, error));
+        SG_TRY(next(map, reader, &event, error));
+        if (event != SG_JSON_EVENT_STRING) {
+            return sg_error_set(error, SG_STATUS_MODEL,
+                                "%s: weight_map: the file of tensor \"%s\" is no string", map->path,
+                                map->texts.data + entry.tensor);
+        }
+        SG_TRY(keep_text(map, reader, "a file name", &entry.file, error));
+        SG_TRY(add_entry(map, entry, error));
+    }
+}
+
+/* The whole document is read, so that all of it is checked. */
+static sg_status read_document(weight_map *map, sg_json_reader *reader, sg_error *error) {
+    sg_json_event event;
+    SG_TRY(next(map, reader, &event, error));
+    if (event != SG_JSON_EVENT_OBJECT_BEGIN) {
+        return sg_error_set(error, SG_STATUS_MODEL, "%s: the document is no JSON object",
+                            map->path);
+    }
+    for (;;) {
+        SG_TRY(next(map, reader, &event, error));
+        if (event == SG_JSON_EVENT_OBJECT_END) {
+            break;
+        }
+        if (reader->text_length == strlen("weight_map") &&
+            memcmp(reader->text, "weight_map", reader->text_length) == 0) {
+            SG_TRY(read_weight_map(map, reader, error));
+            continue;
+        }
+        SG_TRY(next(map, reader, &event, error));
+        SG_TRY(document_status(map, sg_json_reader_skip(reader, event, error), error));
+    }
+    SG_TRY(next(map, reader, &event, error));
+    if (map->count == 0) {
+        return sg_error_set(error, SG_STATUS_MODEL, "%s: %s", map->path,
+                            map->found ? "weight_map names no tensor" : "weight_map is missing");
+    }
+    return SG_STATUS_OK;
+}
+
+static int compare_tensor_names(const void *a, const void *b) {
+    return strcmp(((const map_entry *)a)->tensor_name, ((const map_entry *)b)->tensor_name);
+}
+
+static int compare_file_names(const void *a, const void *b) {
+    return strcmp(((const map_entry *)a)->file_name, ((const map_entry *)b)->file_name);
+}
+
+/* Texts have stopped moving: point at them, refuse what is given twice, and sort by file. */
+static sg_status sort_weight_map(weight_map *map, sg_error *error) {
+    for (size_t i = 0; i < map->count; i++) {
+        map->entries[i].tensor_name = map->texts.data + map->entries[i].tensor;
+        map->entries[i].file_name = map->texts.data + map->entries[i].file;
+    }
+    qsort(map->entries, map->count, sizeof *map->entries, compare_tensor_names);
+    for (size_t i = 1; i < map->count; i++) {
+        if (strcmp(map->entries[i - 1].tensor_name, map->entries[i].tensor_name) == 0) {
+            return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map names tensor \"%s\" twice",
+                                map->path, map->entries[i].tensor_name);
+        }
+    }
+    qsort(map->entries, map->count, sizeof *map->entries, compare_file_names);
+    return SG_STATUS_OK;
+}
+
+static sg_status load_weight_map(weight_map *map, sg_error *error) {
+    char *bytes = NULL;
+    size_t length = 0;
+    sg_json_reader reader;
+    sg_status status;
+    SG_TRY(sg_file_read_small(map->path, INDEX_MAXIMUM, &bytes, &length, error));
+    sg_buffer_init(&map->texts, length); /* a text's NUL takes less than its quotes */
+    sg_json_reader_init(&reader, bytes, length);
+    status = read_document(map, &reader, error);
+    sg_json_reader_clear(&reader);
+    sg_memory_free(bytes);
+    return status == SG_STATUS_OK ? sort_weight_map(map, error) : status;
+}
+
+static void clear_weight_map(weight_map *map) {
+    sg_memory_free(map->entries);
+    sg_buffer_clear(&map->texts);
+}
+
+/* ---- opening the files ---- */
+
+/* The name of a file in the directory itself: no way out of it. */
+static bool is_plain_name(const char *name) {
+    return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+static sg_status open_file(const char *directory, const char *name, weight_file *file,
+                           sg_error *error) {
+    char *path = join(directory, name);
+    sg_status status;
+    file->name = sg_memory_copy_text(name, strlen(name));
+    if (path == NULL || file->name == NULL) {
+        sg_memory_free(path);
+        return sg_memory_error(error, "a file's name", strlen(directory) + strlen(name) + 2);
+    }
+    status = sg_mapped_file_open(path, &file->mapping, error);
+    if (status == SG_STATUS_OK) {
+        status = sg_safetensors_open(path, file->mapping.data, file->mapping.size, &file->tensors,
+                                     error);
+    }
+    sg_memory_free(path);
+    return status;
+}
+
+/* Room for `count` files, none open. */
+static sg_status reserve_files(sg_shard_index *index, size_t count, sg_error *error) {
+    index->files = sg_memory_alloc_zeroed(count, sizeof *index->files);
+    if (index->files == NULL) {
+        return sg_memory_error(error, "the list of weight files", count * sizeof *index->files);
+    }
+    return SG_STATUS_OK;
+}
+
+/* Number of different files; the map is sorted by them. */
+static size_t count_files(const weight_map *map) {
+    size_t count = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        count +=
+            i == 0 || strcmp(map->entries[i - 1].file_name, map->entries[i].file_name) != 0 ? 1 : 0;
+    }
+    return count;
+}
+
+static sg_status open_listed_file(sg_shard_index *index, const char *directory,
+                                  const weight_map *map, const char *name, sg_error *error) {
+    sg_status status;
+    if (!is_plain_name(name)) {
+        return sg_error_set(error, SG_STATUS_MODEL,
+                            "%s: weight_map names file \"%s\", expected a plain file name in the "
+                            "same directory",
+                            map->path, name);
+    }
+    status = open_file(directory, name, &index->files[index->file_count++], error);
+    if (status == SG_STATUS_NOT_FOUND) {
+        (void)sg_error_hint(error, "%s lists this file: the download may be incomplete", map->path);
+    }
+    return status;
+}
+
+/* Open each file that weight_map names, and check that it holds what weight_map says. */
+static sg_status open_listed_files(sg_shard_index *index, const char *directory,
+                                   const weight_map *map, sg_error *error) {
+    SG_TRY(reserve_files(index, count_files(map), error));
+    for (size_t i = 0; i < map->count; i++) {
+        const map_entry *entry = &map->entries[i];
+        if (i == 0 || strcmp(entry[-1].file_name, entry->file_name) != 0) {
+            SG_TRY(open_listed_file(index, directory, map, entry->file_name, error));
+        }
+        if (sg_safetensors_find(index->files[index->file_count - 1].tensors, entry->tensor_name) ==
+            NULL) {
+            return sg_error_set(error, SG_STATUS_MODEL,
+                                "%s: weight_map puts a tensor in %s that the file lacks: \"%s\"",
+                                map->path, entry->file_name, entry->tensor_name);
+        }
+    }
+    return SG_STATUS_OK;
+}
+
+static int compare_placed(const void *a, const void *b) {
+    const placed_tensor *left = a;
+    const placed_tensor *right = b;
+    int order = strcmp(left->tensor->name, right->tensor->name);
+    return order != 0 ? order : (left->file > right->file) - (left->file < right->file);
+}
+
+/* One list over all files. */
+static sg_status merge_tensors(sg_shard_index *index, sg_error *error) {
+    size_t total = 0;
+    for (size_t i = 0; i < index->file_count; i++) {
+        total += sg_safetensors_count(index->files[i].tensors);
+    }
+    index->tensors = sg_memory_alloc(total, sizeof *index->tensors);
+    if (index->tensors == NULL) {
+        return sg_memory_error(error, "the list of tensors", total * sizeof *index->tensors);
+    }
+    for (size_t i = 0; i < index->file_count; i++) {
+        for (size_t k = 0; k < sg_safetensors_count(index->files[i].tensors); k++) {
+            index->tensors[index->count++] =
+                (placed_tensor){.tensor = sg_safetensors_at(index->files[i].tensors, k), .file = i};
+        }
+    }
+    qsort(index->tensors, index->count, sizeof *index->tensors, compare_placed);
+    for (size_t i = 1; i < index->count; i++) {
+        const placed_tensor *pair = &index->tensors[i - 1];
+        if (strcmp(pair[0].tensor->name, pair[1].tensor->name) == 0) {
+            return sg_error_set(error, SG_STATUS_MODEL, "%s and %s both hold tensor \"%s\"",
+                                index->files[pair[0].file].mapping.path,
+                                index->files[pair[1].file].name, pair[0].tensor->name);
+        }
+    }
+    return SG_STATUS_OK;
+}
+
+/* ---- choosing the form ---- */
+
+static bool is_regular_file(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+/* Files that look like weights in other forms, for the hint; as many as fit. */
+static void list_other_weights(const char *directory, sg_buffer *list) {
+    static const char *const ends[] = {".bin", ".h5",   ".msgpack", ".ckpt",
+                                       ".pt",  ".gguf", ".onnx",    ".safetensors"};
+    DIR *opened = opendir(directory);
+    const struct dirent *entry;
+    while (opened != NULL && (entry = readdir(opened)) != NULL) {
+        for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+            if (ends_with(entry->d_name, ends[i])) {
+                (void)sg_buffer_append_format(list, "%s%s", list->length == 0 ? "" : ", ",
+                                              entry->d_name);
+                break;
+            }
+        }
+    }
+    if (opened != NULL) {
+        (void)closedir(opened);
+    }
+}
+
+static sg_status no_weights(const char *directory, sg_error *error) {
+    struct stat found;
+    sg_buffer list;
+    sg_status status;
+    if (stat(directory, &found) != 0 && errno != ENOENT && errno != ENOTDIR) {
+        return sg_error_from_errno(error, errno, "%s", directory);
+    }
+    status = sg_error_set(error, SG_STATUS_NOT_FOUND, "%s: found no %s and no %s", directory,
+                          SINGLE_NAME, INDEX_NAME);
+    sg_buffer_init(&list, SG_ERROR_HINT_SIZE / 2);
+    list_other_weights(directory, &list);
+    if (list.length > 0) {
+        (void)sg_error_hint(error, "the directory holds %s: convert the weights to safetensors",
+                            list.data);
+    }
+    sg_buffer_clear(&list);
+    return status;
+}
+
+static sg_status open_sharded(sg_shard_index *index, const char *directory, const char *index_path,
+                              sg_error *error) {
+    weight_map map = {.path = index_path};
+    sg_status status = load_weight_map(&map, error);
+    if (status == SG_STATUS_OK) {
+        status = open_listed_files(index, directory, &map, error);
+    }
+    clear_weight_map(&map);
+    return status;
+}
+
+static sg_status open_single(sg_shard_index *index, const char *directory, sg_error *error) {
+    SG_TRY(reserve_files(index, 1, error));
+    index->file_count = 1;
+    return open_file(directory, SINGLE_NAME, &index->files[0], error);
+}
+
+/* The order of the reference: a regular file of the single name, else the index. */
+static sg_status open_either(sg_shard_index *index, const char *directory, const char *single_path,
+                             const char *index_path, sg_error *error) {
+    if (is_regular_file(single_path)) {
+        SG_TRY(open_single(index, directory, error));
+    } else if (is_regular_file(index_path)) {
+        SG_TRY(open_sharded(index, directory, index_path, error));
+    } else {
+        return no_weights(directory, error);
+    }
+    return merge_tensors(index, error);
+}
+
+sg_status sg_shard_index_open(const char *directory, sg_shard_index **index, sg_error *error) {
+    sg_shard_index *opened = sg_memory_alloc_zeroed(1, sizeof *opened);
+    char *single_path = join(directory, SINGLE_NAME);
+    char *index_path = join(directory, INDEX_NAME);
+    sg_status status;
+    if (opened == NULL || single_path == NULL || index_path == NULL) {
+        status = sg_memory_error(error, "a checkpoint's index", sizeof *opened);
+    } else {
+        status = open_either(opened, directory, single_path, index_path, error);
+    }
+    sg_memory_free(single_path);
+    sg_memory_free(index_path);
+    if (status != SG_STATUS_OK) {
+        sg_shard_index_close(opened);
+        return status;
+    }
+    *index = opened;
+    return SG_STATUS_OK;
+}
+
+void sg_shard_index_close(sg_shard_index *index) {
+    if (index == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < index->file_count; i++) {
+        sg_safetensors_close(index->files[i].tensors);
+        sg_mapped_file_close(&index->files[i].mapping);
+        sg_memory_free(index->files[i].name);
+    }
+    sg_memory_free(index->files);
+    sg_memory_free(index->tensors);
+    sg_memory_free(index);
+}
+
+size_t sg_shard_index_count(const sg_shard_index *index) {
+    return index->count;
+}
+
+const sg_tensor *sg_shard_index_at(const sg_shard_index *index, size_t position) {
+    assert(position < index->count);
+    return index->tensors[position].tensor;
+}
+
+const sg_tensor *sg_shard_index_find(const sg_shard_index *index, const char *name) {
+    size_t low = 0;
+    size_t high = index->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(name, index->tensors[middle].tensor->name);
+        if (order == 0) {
+            return index->tensors[middle].tensor;
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+size_t sg_shard_index_file_count(const sg_shard_index *index) {
+    return index->file_count;
+}
+
+const sg_mapped_file *sg_shard_index_file(const sg_shard_index *index, size_t position) {
+    assert(position < index->file_count);
+    return &index->files[position].mapping;
+}
+
+sg_status sg_shard_index_check_unchanged(const sg_shard_index *index, sg_error *error) {
+    for (size_t i = 0; i < index->file_count; i++) {
+        SG_TRY(sg_mapped_file_check_unchanged(&index->files[i].mapping, error));
+    }
+    return SG_STATUS_OK;
+}
