@@ -88,7 +88,7 @@ typedef struct sg_result {
     const float *margins; /* one a step: how far the choice was from another; see models/README.md */
     size_t margin_count;
     size_t unk_tokens;     /* <unk> among the input ids */
-    size_t dropped_tokens; /* times an expert was over capacity, over all layers */
+    size_t dropped_tokens; /* source tokens over an expert's capacity, summed over the encoder's layers */
     bool truncated;
 } sg_result;
 

@@ -38,7 +38,6 @@ typedef struct token_loop {
     sg_decoder_row *rows; /* [R] */
     float *hidden;        /* [R, D] */
     float *logits;        /* [R, V] */
-    size_t *dropped;      /* [R] */
     size_t max_rows;
 } token_loop;
 
@@ -105,7 +104,6 @@ static void token_loop_clear(token_loop *loop) {
     sg_memory_free(loop->rows);
     sg_memory_free(loop->hidden);
     sg_memory_free(loop->logits);
-    sg_memory_free(loop->dropped);
     *loop = (token_loop){0};
 }
 
@@ -126,9 +124,7 @@ static sg_status token_loop_init(sg_session *session, sg_request *const *request
     loop->hidden = sg_memory_alloc_aligned(loop->max_rows, config->d_model * sizeof *loop->hidden);
     loop->logits =
         sg_memory_alloc_aligned(loop->max_rows, config->vocab_size * sizeof *loop->logits);
-    loop->dropped = sg_memory_alloc(loop->max_rows, sizeof *loop->dropped);
-    if (loop->rows == NULL || loop->hidden == NULL || loop->logits == NULL ||
-        loop->dropped == NULL) {
+    if (loop->rows == NULL || loop->hidden == NULL || loop->logits == NULL) {
         return sg_memory_error(error, "logits",
                                loop->max_rows * config->vocab_size * sizeof *loop->logits);
     }
@@ -141,7 +137,6 @@ static size_t gather_rows(sg_request *const *requests, size_t count, token_loop 
     size_t rows = 0;
     for (size_t i = 0; i < count; i++) {
         for (size_t slot = 0; slot < requests[i]->row_count; slot++) {
-            loop->dropped[rows] = 0;
             loop->rows[rows++] = (sg_decoder_row){
                 .cache = &requests[i]->cache, .slot = slot, .token = requests[i]->rows[slot].token};
         }
@@ -150,12 +145,7 @@ static size_t gather_rows(sg_request *const *requests, size_t count, token_loop 
 }
 
 /* Hand one request the logits of its rows, and its cache the rows that live on. */
-static void advance_search(sg_request *request, float *logits, const size_t *dropped,
-                           sg_error *error) {
-    size_t before = request->row_count;
-    for (size_t i = 0; i < before; i++) {
-        request->dropped += dropped[i];
-    }
+static void advance_search(sg_request *request, float *logits, sg_error *error) {
     if (sg_search_advance(request->search, logits, request->rows, &request->row_count, error) !=
         SG_STATUS_OK) {
         request->row_count = 0;
@@ -174,13 +164,12 @@ static void decode(sg_session *session, sg_request *const *requests, size_t coun
     size_t rows;
     while ((rows = gather_rows(requests, count, loop)) > 0) {
         size_t first = 0;
-        sg_decoder_step(loop->decoder, loop->rows, rows, loop->hidden, loop->dropped, probe);
+        sg_decoder_step(loop->decoder, loop->rows, rows, loop->hidden, probe);
         sg_lm_head_score(model, session->matmul, loop->hidden, rows, loop->logits);
         for (size_t i = 0; i < count; i++) {
             size_t own = requests[i]->row_count;
             if (own > 0) {
-                advance_search(requests[i], loop->logits + first * model->config.vocab_size,
-                               loop->dropped + first, &errors[i]);
+                advance_search(requests[i], loop->logits + first * model->config.vocab_size, &errors[i]);
                 first += own;
             }
         }

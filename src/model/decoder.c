@@ -248,7 +248,8 @@ static void advance_caches(const sg_decoder_row *rows, size_t row_count) {
 }
 
 void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count,
-                     float *hidden, size_t *dropped, const sg_probe *probe) {
+                     float *hidden,
+                     const sg_probe *probe) {
     const sg_model_config *config = &decoder->model->config;
     const sg_stack_weights *stack = &decoder->model->weights.stacks[SG_STACK_DECODER];
     const sg_sequences sequences = {.offsets = decoder->offsets, .count = row_count};
@@ -263,7 +264,7 @@ void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row
         add_self_attention(decoder, layer, rows, row_count, hidden, probe);
         add_cross_attention(decoder, layer, rows, row_count, hidden, probe);
         sg_switch_ffn_add(decoder->model, decoder->matmul, SG_MATMUL_STAGE_DECODER,
-                          SG_STACK_DECODER, layer, &sequences, hidden, dropped, &decoder->arena,
+                          SG_STACK_DECODER, layer, &sequences, hidden, NULL, &decoder->arena,
                           probe);
         sg_probe_see(probe, SG_STACK_DECODER, layer, SG_PROBE_POINT_BLOCK, 0, hidden, row_count,
                      config->d_model);

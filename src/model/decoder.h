@@ -37,10 +37,10 @@ void sg_decoder_read_source(sg_decoder *decoder, const sg_sequences *sequences, 
                             sg_kv_cache *const *caches);
 
 /* Feed rows[0..row_count) their tokens: hidden[R, D] is the normed output of the last block. The
- * caches are filled at their present position and advanced. dropped: [R] increased where an expert
- * was over capacity (which takes a capacity of 0 or less: each row is a sequence of one token). No
- * allocation. */
+ * caches are filled at their present position and advanced. For the capacity each row is a sequence
+ * of one token, so nothing is dropped unless the capacity is 0 or less. No allocation. */
 void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count,
-                     float *hidden, size_t *dropped, const sg_probe *probe);
+                     float *hidden,
+                     const sg_probe *probe);
 
 #endif
