@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens gathered by expert, each expert's feed-forward run once, results scattered back with the gate. */
+/* Tokens gathered by expert, each expert's feed-forward run once, results scattered back with the
+ * gate. */
 #ifndef SG_LAYERS_EXPERTS_H
 #define SG_LAYERS_EXPERTS_H
 
@@ -23,8 +24,9 @@ typedef struct sg_experts_scratch {
 /* y[t] += gate[t] * expert_{expert[t]}(x[t]) for every token t with expert[t] >= 0.
  *
  * experts [E]; x, y [tokens, D]. Experts that no token chose are not read. */
-void sg_experts_add(sg_matmul *matmul, sg_matmul_stage stage, const sg_ffn *experts, size_t num_experts,
-                    sg_activation activation, const float *x, const int32_t *expert, const float *gate,
-                    size_t tokens, sg_experts_scratch *scratch, float *y);
+void sg_experts_add(sg_matmul *matmul, sg_matmul_stage stage, const sg_ffn *experts,
+                    size_t num_experts, sg_activation activation, const float *x,
+                    const int32_t *expert, const float *gate, size_t tokens,
+                    sg_experts_scratch *scratch, float *y);
 
 #endif

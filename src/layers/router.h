@@ -17,15 +17,15 @@ typedef struct sg_router {
  *
  * x       [tokens, D] f32, already normed. Borrowed.
  * logits  scratch of tokens * E floats.
- * expert  [tokens] written, 0 .. E-1: the largest probability, the lowest index on a tie (0 if all are NaN).
- * gate    [tokens] written: that probability, softmax in f32. */
-void sg_router_assign(sg_matmul *matmul, sg_matmul_stage stage, const sg_router *router, const float *x,
-                      size_t tokens, float *logits, int32_t *expert, float *gate);
+ * expert  [tokens] written, 0 .. E-1: the largest probability, the lowest index on a tie (0 if all
+ * are NaN). gate    [tokens] written: that probability, softmax in f32. */
+void sg_router_assign(sg_matmul *matmul, sg_matmul_stage stage, const sg_router *router,
+                      const float *x, size_t tokens, float *logits, int32_t *expert, float *gate);
 
-/* Apply the capacity to one sequence: walk its tokens in order, count those that chose each expert, the
- * dropped included, and set expert[t] = -1 for every token whose count exceeds `capacity` (0 or less drops
- * all). counts: scratch of E entries. Returns the number dropped.
- * Source: SwitchTransformersTop1Router of transformers 5.23.0 (capacity enforced per sequence). */
+/* Apply the capacity to one sequence: walk its tokens in order, count those that chose each expert,
+ * the dropped included, and set expert[t] = -1 for every token whose count exceeds `capacity` (0 or
+ * less drops all). counts: scratch of E entries. Returns the number dropped. Source:
+ * SwitchTransformersTop1Router of transformers 5.23.0 (capacity enforced per sequence). */
 size_t sg_router_drop(int32_t *expert, size_t tokens, size_t num_experts, int64_t capacity,
                       size_t *counts);
 

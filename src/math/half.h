@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 16-bit floats to float32, exactly. This is where widening is defined; kernels do the same in bulk. */
+/* 16-bit floats to float32, exactly. This is where widening is defined; kernels do the same in
+ * bulk. */
 #ifndef SG_MATH_HALF_H
 #define SG_MATH_HALF_H
 

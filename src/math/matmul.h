@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one door to matrix products: y = x W^T with W as stored.
  *
- * Every output element is summed in an order fixed by the number of columns alone, so a row's result does
- * not depend on how many rows there are, on its place among them, or on the number of threads. Which kernel
- * runs depends on the stage, the backend, the weight's type and the CPU, never on the number of rows. */
+ * Every output element is summed in an order fixed by the number of columns alone, so a row's
+ * result does not depend on how many rows there are, on its place among them, or on the number of
+ * threads. Which kernel runs depends on the stage, the backend, the weight's type and the CPU,
+ * never on the number of rows. */
 #ifndef SG_MATH_MATMUL_H
 #define SG_MATH_MATMUL_H
 
@@ -41,9 +42,10 @@ typedef enum sg_matmul_stage {
 /* Backend, kernels, threads and scratch. One caller at a time. */
 typedef struct sg_matmul sg_matmul;
 
-/* Choose kernels. `pool` is borrowed and may be NULL (one thread). OpenBLAS is opened here, and only if
- * `backend` has a use for it: AUTO without it falls back to own kernels with an INFO message; BLAS without it
- * is SG_STATUS_NOT_FOUND. Errors also: SG_STATUS_ARGUMENT (a CPU level that is not there), _MEMORY. */
+/* Choose kernels. `pool` is borrowed and may be NULL (one thread). OpenBLAS is opened here, and
+ * only if `backend` has a use for it: AUTO without it falls back to own kernels with an INFO
+ * message; BLAS without it is SG_STATUS_NOT_FOUND. Errors also: SG_STATUS_ARGUMENT (a CPU level
+ * that is not there), _MEMORY. */
 sg_status sg_matmul_create(sg_matmul_backend backend, sg_cpu_level cpu, sg_thread_pool *pool,
                            const sg_log *log, sg_matmul **matmul, sg_error *error) SG_MUST_CHECK;
 

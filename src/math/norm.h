@@ -7,8 +7,8 @@
 
 #include "math/matmul.h"
 
-/* Norm each row of x [rows, D] by itself into y [rows, D] (may be x). weight: a vector of D = weight->columns,
- * as stored. No mean subtraction, no bias. */
+/* Norm each row of x [rows, D] by itself into y [rows, D] (may be x). weight: a vector of D =
+ * weight->columns, as stored. No mean subtraction, no bias. */
 void sg_norm_rms(const float *x, size_t rows, const sg_matrix *weight, float epsilon, float *y);
 
 #endif

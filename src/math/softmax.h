@@ -5,11 +5,12 @@
 
 #include <stddef.h>
 
-/* x[i] = exp(x[i] - max) / sum, in place over x[0..count), count 1 or more. -infinity gives exactly 0. */
+/* x[i] = exp(x[i] - max) / sum, in place over x[0..count), count 1 or more. -infinity gives exactly
+ * 0. */
 void sg_softmax(float *x, size_t count);
 
-/* log(sum(exp(x[i]))) over x[0..count), count 1 or more: log-softmax is x[i] minus this. -infinity where
- * every x is. */
+/* log(sum(exp(x[i]))) over x[0..count), count 1 or more: log-softmax is x[i] minus this. -infinity
+ * where every x is. */
 float sg_log_sum_exp(const float *x, size_t count);
 
 #endif

@@ -15,9 +15,10 @@ typedef void (*sg_thread_task)(void *context, size_t begin, size_t end, unsigned
 /* Threads that the affinity mask and the cgroup CPU quota (v1 and v2) allow, at least 1. */
 unsigned sg_thread_pool_default_count(void);
 
-/* A pool of `threads` (1 to 1024), the caller's own among them. Workers have all signals blocked and an
- * explicit stack of 1 MiB. Owned by the caller. Errors: SG_STATUS_ARGUMENT, _MEMORY, _IO. */
-sg_status sg_thread_pool_create(unsigned threads, sg_thread_pool **pool, sg_error *error) SG_MUST_CHECK;
+/* A pool of `threads` (1 to 1024), the caller's own among them. Workers have all signals blocked
+ * and an explicit stack of 1 MiB. Owned by the caller. Errors: SG_STATUS_ARGUMENT, _MEMORY, _IO. */
+sg_status sg_thread_pool_create(unsigned threads, sg_thread_pool **pool,
+                                sg_error *error) SG_MUST_CHECK;
 
 /* Stop and join the threads. NULL is allowed. */
 void sg_thread_pool_destroy(sg_thread_pool *pool);
@@ -25,9 +26,10 @@ void sg_thread_pool_destroy(sg_thread_pool *pool);
 /* Number of threads; 1 for NULL. */
 unsigned sg_thread_pool_count(const sg_thread_pool *pool);
 
-/* Run `task` over 0 .. count - 1 cut into at most one contiguous piece a thread, each a multiple of `grain`
- * (1 or more) but the last; return when all are done. A NULL pool, or one piece, runs on the caller.
- * Not re-entrant, one caller at a time. Workers spin briefly for the next loop, then sleep. */
+/* Run `task` over 0 .. count - 1 cut into at most one contiguous piece a thread, each a multiple of
+ * `grain` (1 or more) but the last; return when all are done. A NULL pool, or one piece, runs on
+ * the caller. Not re-entrant, one caller at a time. Workers spin briefly for the next loop, then
+ * sleep. */
 void sg_thread_pool_run(sg_thread_pool *pool, size_t count, size_t grain, sg_thread_task task,
                         void *context);
 
