@@ -5,12 +5,15 @@
 # Arguments: the library; an object file with a planted variable, which must be seen.
 set -euo pipefail
 
-# OBJECT SECTION BYTES of every changeable section that is not empty. .data.rel.ro and DW.ref are addresses that
-# the loader writes before the program runs.
+# "FILE SECTION NAME" of every named object in memory that changes. .data.rel.ro and DW.ref are addresses that the
+# loader writes before the program runs; what clang keeps there without a name is the zeros of an initialiser.
 changeable() {
-    size -A "$1" | awk '
-        / : *$/ || /\(ex / { object = $1 }
-        $1 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $1 !~ /^\.data\.rel\.(ro|local\.DW\.ref)/ && $2 > 0 { print object, $1, $2 }'
+    objdump -t "$1" | awk '
+        / file format / { file = $1; sub(/:$/, "", file) }
+        match($0, /[ \t]\.?(data|bss|tdata|tbss|COM\*|\*COM\*)[^ \t]*[ \t]/) && / O / {
+            section = substr($0, RSTART + 1, RLENGTH - 2)
+            if (section !~ /^\.data\.rel\.ro|DW\.ref/ && $NF !~ /^DW\.ref/) print file, section, $NF
+        }'
 }
 
 if [ -z "$(changeable "$2")" ]; then
@@ -18,7 +21,7 @@ if [ -z "$(changeable "$2")" ]; then
     exit 1
 fi
 # The C++ runtime's initialiser object is one byte that nothing reads.
-found=$(changeable "$1" | grep -vE '^(blas\.c\.o )|^sentencepiece_shim\.cc\.o \.bss 1$' || true)
+found=$(changeable "$1" | grep -vE '^blas\.c\.o |^sentencepiece_shim\.cc\.o .* _ZStL8__ioinit$' || true)
 if [ -n "$found" ]; then
     echo 'these keep changeable memory outside of any object that a caller owns:'
     echo "$found"

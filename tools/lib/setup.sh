@@ -131,8 +131,10 @@ build_preset() {
     mkdir -p "$directory"
     output=$directory/build.log
     if ! cmake --build --preset "$preset" -j "$(processors)" "${target[@]}" >"$output" 2>&1 </dev/null; then
-        awk '/^FAILED|error:/ { shown = 1 } shown' "$output" >&2
-        tail -n 3 "$output" >&2
+        # From the first failure on; where the output has no such mark, all of it.
+        awk '/^FAILED|error:/ { shown = 1 }
+             { if (shown) print; else before = before $0 "\n" }
+             END { if (!shown) printf "%s", before }' "$output" >&2
         fail "building build/$preset failed; the compiler's messages are above, and in build/$preset/build.log"
     fi
     grep -q 'no work to do' "$output" || say "Built build/$preset in $((SECONDS - seconds)) s"
