@@ -248,15 +248,14 @@ static sg_status collect_candidates(sg_beam *beam, const float *logits, sg_error
 }
 
 /* _get_running_beams_for_next_iteration: the best K with -1e9 added to those that stop. Returns how
- * far the last of them is above the first candidate that does not run on. The candidate after the M
- * stands for all further ones, so it counts as it is, stopping or not. */
+ * far the last of them is above the first candidate that does not stop and does not run on. Where
+ * that is not among the M, it is the one after them: all that can stop are then before it. */
 static float choose_running(sg_beam *beam) {
     size_t beams = beam->num_beams;
     size_t used = 0;
     for (size_t i = 0; i < beam->watched; i++) {
         const candidate *from = &beam->candidates[i];
-        bool drops = from->stops && i < beam->kept;
-        beam->running_scores[i] = drops ? from->score + SG_HYPOTHESIS_NEVER : from->score;
+        beam->running_scores[i] = from->stops ? from->score + SG_HYPOTHESIS_NEVER : from->score;
     }
     sg_topk_offer(beam->running_scores, beam->kept, 0, beam->running, beams, &used);
     sg_topk_sort(beam->running, used);
@@ -298,23 +297,24 @@ static float finishing_margin(const sg_beam *beam, float divisor) {
     return margin;
 }
 
-/* _update_finished_beams: offer every candidate to the slots, with -1e9 for each reason why it must
- * not get one. Returns how near the choice was. */
+/* _update_finished_beams: offer every candidate to the slots, with -1e9 unless it may have one. The
+ * reference's other two reasons for -1e9, a search that is not open and full slots with
+ * early_stopping true, end a search of one prompt at once, so they cannot hold here. Returns how
+ * near the choice was. */
 static float update_finished(sg_beam *beam) {
     size_t length = beam->length + 1;
     float divisor = length_divisor(beam, length);
-    bool full = beam->early_stopping == SG_EARLY_STOPPING_TRUE &&
-                sg_hypothesis_list_is_full(&beam->finished);
-    float margin = beam->open && !full ? finishing_margin(beam, divisor) : FLT_MAX;
+    float margin = finishing_margin(beam, divisor);
+    assert(beam->open);
     for (size_t i = 0; i < beam->kept; i++) {
         const candidate *from = &beam->candidates[i];
         bool finishes = from->stops && i < beam->num_beams;
         float score = from->score / divisor;
-        score += full ? SG_HYPOTHESIS_NEVER : 0.0F;
-        score += beam->open ? 0.0F : SG_HYPOTHESIS_NEVER;
-        score += finishes ? 0.0F : SG_HYPOTHESIS_NEVER;
-        *sg_hypothesis_list_offer(&beam->finished, i) = (sg_hypothesis_slot){
-            .last = from->node, .length = length, .score = score, .filled = finishes};
+        *sg_hypothesis_list_offer(&beam->finished, i) =
+            (sg_hypothesis_slot){.last = from->node,
+                                 .length = length,
+                                 .score = finishes ? score : score + SG_HYPOTHESIS_NEVER,
+                                 .filled = finishes};
     }
     return fminf(margin, sg_hypothesis_list_merge(&beam->finished, beam->kept));
 }
@@ -335,11 +335,10 @@ static float update_open(sg_beam *beam) {
     float divisor = length_divisor(beam, longest ? beam->max_new_tokens : beam->length);
     float possible = beam->scores[0] / divisor;
     float worst = sg_hypothesis_list_worst(&beam->finished);
-    bool was_open = beam->open;
     bool full = sg_hypothesis_list_is_full(&beam->finished);
-    beam->open = was_open && ((!full && possible > SG_HYPOTHESIS_NEVER) ||
-                              (any_filled(beam) && possible > worst));
-    if (!was_open || !full) {
+    beam->open =
+        (!full && possible > SG_HYPOTHESIS_NEVER) || (any_filled(beam) && possible > worst);
+    if (!full) {
         return FLT_MAX;
     }
     return beam->open ? sg_hypothesis_distance(possible, worst)
