@@ -61,14 +61,13 @@ static void write_message(sg_error *error, sg_status code, const char *format, v
     make_printable(error->message, sizeof error->message);
 }
 
-sg_status sg_error_set(sg_error *error, sg_status code, const char *format, ...) {
+void sg_error_fill(sg_error *error, sg_status code, const char *format, ...) {
     if (error != NULL) {
         va_list arguments;
         va_start(arguments, format);
         write_message(error, code, format, arguments);
         va_end(arguments);
     }
-    return code;
 }
 
 sg_status sg_error_hint(sg_error *error, const char *format, ...) {

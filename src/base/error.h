@@ -7,8 +7,12 @@
 
 /* Write code and message (printf form, cut at SG_ERROR_MESSAGE_SIZE on a UTF-8 boundary; control
  * characters become '?') into `error` and clear its hint. Returns `code`, so that a caller can
- * `return sg_error_set(...)`. `error` may be NULL. */
-sg_status sg_error_set(sg_error *error, sg_status code, const char *format, ...) SG_PRINTF(3, 4);
+ * `return sg_error_set(...)`. `error` may be NULL. A macro over sg_error_fill, so that the compiler sees
+ * that a constant code is no success. */
+#define sg_error_set(error, code, ...) (sg_error_fill((error), (code), __VA_ARGS__), (code))
+
+/* What sg_error_set calls. */
+void sg_error_fill(sg_error *error, sg_status code, const char *format, ...) SG_PRINTF(3, 4);
 
 /* Add the hint (printf form) to a filled `error`. Returns error->code, or SG_STATUS_INTERNAL if
  * `error` is NULL. */

@@ -64,6 +64,6 @@ void sg_memory_free(void *block) {
     free(block);
 }
 
-sg_status sg_memory_error(sg_error *error, const char *what, size_t bytes) {
-    return sg_error_set(error, SG_STATUS_MEMORY, "out of memory: %s (%zu bytes)", what, bytes);
+void sg_memory_fill_error(sg_error *error, const char *what, size_t bytes) {
+    sg_error_fill(error, SG_STATUS_MEMORY, "out of memory: %s (%zu bytes)", what, bytes);
 }

@@ -27,7 +27,11 @@ char *sg_memory_copy_text(const char *text, size_t length) SG_MUST_CHECK;
 /* Free a block of any function above. NULL is allowed. */
 void sg_memory_free(void *block);
 
-/* Fill `error` with "out of memory: WHAT (N bytes)". Returns SG_STATUS_MEMORY. */
-sg_status sg_memory_error(sg_error *error, const char *what, size_t bytes);
+/* Fill `error` with "out of memory: WHAT (N bytes)". Evaluates to SG_STATUS_MEMORY. */
+#define sg_memory_error(error, what, bytes) \
+    (sg_memory_fill_error((error), (what), (bytes)), SG_STATUS_MEMORY)
+
+/* What sg_memory_error calls. */
+void sg_memory_fill_error(sg_error *error, const char *what, size_t bytes);
 
 #endif

@@ -335,7 +335,7 @@ static size_t count_nested(const sg_piece_trie *trie, sg_piece_text text) {
 }
 
 static sg_status check_user_defined(const sg_piece_model *model, sg_error *error) {
-    sg_piece_text texts[SG_PIECE_MODEL_MAX_USER_DEFINED];
+    sg_piece_text texts[SG_PIECE_MODEL_MAX_USER_DEFINED] = {{NULL, 0}};
     size_t count = collect_user_defined(model, texts);
     if (count > SG_PIECE_MODEL_MAX_USER_DEFINED) {
         return sg_error_set(error, SG_STATUS_MODEL, "more than %d user-defined pieces",

@@ -23,7 +23,7 @@ static void lineage_follows_parents(void) {
     sg_kv_cache cache;
     CHECK_INT(sg_kv_cache_init(&cache, LAYERS, WIDTH, BEAMS, STEPS + 1, 1, NULL), SG_STATUS_OK);
     for (size_t step = 0; step < STEPS; step++) {
-        float next[BEAMS][STEPS + 1];
+        float next[BEAMS][STEPS + 1] = {{0}};
         for (size_t slot = 0; slot < rows; slot++) {
             for (size_t layer = 0; layer < LAYERS; layer++) {
                 float value = value_of(layer, step, slot);
