@@ -6,16 +6,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* e^x within 2 units in the last place. Below ln(2^-126) exactly 0 (no subnormal comes out), above
- * ln(FLT_MAX) infinity, NaN for NaN. Only additions, multiplications and selects, so loops over it
- * vectorise.
+/* e^x within 2 units in the last place. Below ln(2^-126), to its last place, exactly 0 (no
+ * subnormal comes out), above ln(FLT_MAX) infinity, NaN for NaN. Only additions, multiplications
+ * and selects, so loops over it vectorise.
  *
  * x = n ln 2 + r with |r| <= ln(2)/2: ln 2 is split so that n * high is exact (Cody & Waite 1980);
  * the polynomial is the minimax one of Cephes' expf; 2^n is applied in two halves because n reaches
  * 128. */
 static inline __attribute__((always_inline)) float sg_exp(float x) {
     const float to_integer = 12582912.0f; /* 1.5 * 2^23: adding it rounds to the nearest integer */
-    float clamped = x < -87.3365447f ? -87.3365447f : x;
+    float clamped = x < -87.3365402f ? -87.3365402f : x;
     clamped = clamped > 88.7228394f ? 88.7228394f : clamped;
     float shifted = clamped * 1.44269504f + to_integer;
     float n = shifted - to_integer;
@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) float sg_exp(float x) {
     memcpy(&first, &first_bits, sizeof first);
     memcpy(&second, &second_bits, sizeof second);
     float result = p * first * second;
-    result = x < -87.3365447f ? 0.0f : result;
+    result = x < -87.3365402f ? 0.0f : result;
     result = x > 88.7228394f ? (float)__builtin_inff() : result;
     return x != x ? x : result;
 }
