@@ -43,8 +43,10 @@ static sg_status open_all(loop_run *run, sg_error *error) {
 }
 
 static sg_status answered(const loop_run *run, sg_status status, sg_error *error) {
-    return status == SG_STATUS_OK ? status
-                                  : sg_memory_error(error, "an answer", run->answer.length);
+    if (status != SG_STATUS_OK) {
+        return sg_memory_error(error, "an answer", run->answer.length);
+    }
+    return SG_STATUS_OK;
 }
 
 /* JSON records say why themselves; for the line forms standard error does. */
