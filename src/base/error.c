@@ -29,13 +29,14 @@ const char *sg_status_text(sg_status status) {
     return "a fault in this program";
 }
 
-/* After a cut at `size`: drop the bytes of a character that was cut in two. Control characters, which a
- * hostile file name or key could use to drive a terminal, become '?'. */
+/* After a cut at `size`: drop the bytes of a character that was cut in two. Control characters,
+ * which a hostile file name or key could use to drive a terminal, become '?'. */
 static void make_printable(char *text, size_t size) {
     size_t length = strlen(text);
     if (length + 1 == size) {
         size_t back = 0;
-        while (back < 3 && back < length && ((unsigned char)text[length - 1 - back] & 0xc0u) == 0x80u) {
+        while (back < 3 && back < length &&
+               ((unsigned char)text[length - 1 - back] & 0xc0u) == 0x80u) {
             back++;
         }
         if (back < length) {

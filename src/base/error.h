@@ -7,8 +7,8 @@
 
 /* Write code and message (printf form, cut at SG_ERROR_MESSAGE_SIZE on a UTF-8 boundary; control
  * characters become '?') into `error` and clear its hint. Returns `code`, so that a caller can
- * `return sg_error_set(...)`. `error` may be NULL. A macro over sg_error_fill, so that the compiler sees
- * that a constant code is no success. */
+ * `return sg_error_set(...)`. `error` may be NULL. A macro over sg_error_fill, so that the compiler
+ * sees that a constant code is no success. */
 #define sg_error_set(error, code, ...) (sg_error_fill((error), (code), __VA_ARGS__), (code))
 
 /* What sg_error_set calls. */
@@ -27,12 +27,12 @@ sg_status sg_error_prefix(sg_error *error, sg_status code, const char *format, .
 sg_status sg_error_from_errno(sg_error *error, int errnum, const char *format, ...) SG_PRINTF(3, 4);
 
 /* Return early on failure. */
-#define SG_TRY(expression)                       \
-    do {                                         \
-        sg_status sg_try_status = (expression);  \
-        if (sg_try_status != SG_STATUS_OK) {     \
-            return sg_try_status;                \
-        }                                        \
+#define SG_TRY(expression)                      \
+    do {                                        \
+        sg_status sg_try_status = (expression); \
+        if (sg_try_status != SG_STATUS_OK) {    \
+            return sg_try_status;               \
+        }                                       \
     } while (0)
 
 #endif

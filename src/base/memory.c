@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only calls of malloc and its family; tests wrap them at link time to count and to fail them. */
+/* The only calls of malloc and its family; tests wrap them at link time to count and to fail them.
+ */
 #include "base/memory.h"
 
 #include <stdint.h>

@@ -12,8 +12,8 @@
  * point in *code_point (may be NULL). 0 if there is none. */
 size_t sg_utf8_decode(const char *bytes, size_t length, uint32_t *code_point);
 
-/* True if all of bytes[0..length) is valid. Otherwise *bad_offset (may be NULL) is the offset of the
- * first byte that is not part of a valid character. */
+/* True if all of bytes[0..length) is valid. Otherwise *bad_offset (may be NULL) is the offset of
+ * the first byte that is not part of a valid character. */
 bool sg_utf8_is_valid(const char *bytes, size_t length, size_t *bad_offset);
 
 /* Number of code points in valid UTF-8. */

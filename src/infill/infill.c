@@ -169,7 +169,8 @@ static void decode(sg_session *session, sg_request *const *requests, size_t coun
         for (size_t i = 0; i < count; i++) {
             size_t own = requests[i]->row_count;
             if (own > 0) {
-                advance_search(requests[i], loop->logits + first * model->config.vocab_size, &errors[i]);
+                advance_search(requests[i], loop->logits + first * model->config.vocab_size,
+                               &errors[i]);
                 first += own;
             }
         }

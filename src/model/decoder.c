@@ -248,8 +248,7 @@ static void advance_caches(const sg_decoder_row *rows, size_t row_count) {
 }
 
 void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count,
-                     float *hidden,
-                     const sg_probe *probe) {
+                     float *hidden, const sg_probe *probe) {
     const sg_model_config *config = &decoder->model->config;
     const sg_stack_weights *stack = &decoder->model->weights.stacks[SG_STACK_DECODER];
     const sg_sequences sequences = {.offsets = decoder->offsets, .count = row_count};

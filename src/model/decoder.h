@@ -40,7 +40,6 @@ void sg_decoder_read_source(sg_decoder *decoder, const sg_sequences *sequences, 
  * caches are filled at their present position and advanced. For the capacity each row is a sequence
  * of one token, so nothing is dropped unless the capacity is 0 or less. No allocation. */
 void sg_decoder_step(sg_decoder *decoder, const sg_decoder_row *rows, size_t row_count,
-                     float *hidden,
-                     const sg_probe *probe);
+                     float *hidden, const sg_probe *probe);
 
 #endif

@@ -89,8 +89,8 @@ static void route(const sg_model *model, sg_matmul *matmul, sg_matmul_stage stag
     }
     for (size_t i = 0; i < sequences->count; i++) {
         size_t begin = sequences->offsets[i];
-        size_t count = sg_router_drop(expert + begin, sequences->offsets[i + 1] - begin, num_experts,
-                                      model->capacity, counts);
+        size_t count = sg_router_drop(expert + begin, sequences->offsets[i + 1] - begin,
+                                      num_experts, model->capacity, counts);
         if (dropped != NULL) {
             dropped[i] += count;
         }

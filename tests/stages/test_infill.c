@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole runs on the shipped model: results do not depend on company, and the token loop allocates nothing. */
+/* Whole runs on the shipped model: results do not depend on company, and the token loop allocates
+ * nothing. */
 #include "support/test.h"
 
 #include <math.h>
@@ -14,9 +15,11 @@
 #define MODEL SG_TEST_SOURCE_ROOT "/models/switch-small-64"
 
 static const char *const texts[] = {
-    "A <extra_id_0> walks into a bar and orders a <extra_id_1> with <extra_id_2> pinch of <extra_id_3>.",
+    "A <extra_id_0> walks into a bar and orders a <extra_id_1> with <extra_id_2> pinch of "
+    "<extra_id_3>.",
     "The <extra_id_0>.",
-    "It was a dark and <extra_id_0> night; the rain fell in torrents, except at occasional intervals, when "
+    "It was a dark and <extra_id_0> night; the rain fell in torrents, except at occasional "
+    "intervals, when "
     "it was checked by a violent gust of wind which swept up the <extra_id_1>.",
     "",
     "She opened the <extra_id_0> and looked out.",
@@ -26,7 +29,8 @@ static const char *const texts[] = {
 
 enum { TEXTS = sizeof texts / sizeof texts[0] };
 
-/* Allocations by our own code so far: the linker sends malloc and its family through here (--wrap). */
+/* Allocations by our own code so far: the linker sends malloc and its family through here (--wrap).
+ */
 static size_t allocations;
 
 void *__real_malloc(size_t size);
@@ -121,8 +125,9 @@ static void compare_with_batch(sg_session *session, const sg_infill_options *opt
             batch[i] = text_of(turned ? TEXTS - 1 - i : i);
             batch_options[i] = options;
         }
-        CHECK_INT(sg_session_fill_many(session, batch, TEXTS, batch_options, results, errors, &error),
-                  SG_STATUS_OK);
+        CHECK_INT(
+            sg_session_fill_many(session, batch, TEXTS, batch_options, results, errors, &error),
+            SG_STATUS_OK);
         for (size_t i = 0; i < TEXTS; i++) {
             CHECK_INT(errors[i].code, SG_STATUS_OK);
             check_equal(results[i], alone[turned ? TEXTS - 1 - i : i]);
@@ -131,7 +136,8 @@ static void compare_with_batch(sg_session *session, const sg_infill_options *opt
     }
 }
 
-/* design: the same prompt gives bit-identical output alone or in any batch, with any number of threads. */
+/* design: the same prompt gives bit-identical output alone or in any batch, with any number of
+ * threads. */
 static void company_and_threads_change_nothing(void) {
     for (int64_t beams = 1; beams <= 4; beams += 3) {
         sg_infill_options options = sg_infill_options_default();

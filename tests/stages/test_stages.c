@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every stage of the model against the reference's own values: embedding, attention, router, feed-forward,
- * states, and the logits of every decoder step. Guards the formulas of models/README.md. */
+/* Every stage of the model against the reference's own values: embedding, attention, router,
+ * feed-forward, states, and the logits of every decoder step. Guards the formulas of
+ * models/README.md. */
 #include "support/test.h"
 
 #include <math.h>
@@ -18,13 +19,13 @@
 /* Largest distance, as a part of the tensor's largest value. */
 #define TOLERANCE 1e-5
 
-/* One run over one checkpoint: what the probe compares with, and what it needs to tell a sublayer's output
- * from the states it was added to. */
+/* One run over one checkpoint: what the probe compares with, and what it needs to tell a sublayer's
+ * output from the states it was added to. */
 typedef struct stage_run {
     const sg_safetensors *expected;
-    char prefix[64];  /* "encoder" or "decoder.step.3" */
-    bool complete;    /* the reference wrote every tensor of this stretch, not the logits alone */
-    float *residual;  /* [rows, D] states so far, without the feed-forward of the present block */
+    char prefix[64]; /* "encoder" or "decoder.step.3" */
+    bool complete;   /* the reference wrote every tensor of this stretch, not the logits alone */
+    float *residual; /* [rows, D] states so far, without the feed-forward of the present block */
     size_t rows, d_model;
     size_t compared;
     double worst;
@@ -41,7 +42,8 @@ static const sg_tensor *find(const stage_run *run, const char *rest) {
     return tensor;
 }
 
-static void compare(stage_run *run, const char *rest, const float *found, size_t first, size_t count) {
+static void compare(stage_run *run, const char *rest, const float *found, size_t first,
+                    size_t count) {
     const sg_tensor *tensor = find(run, rest);
     double largest = 0.0;
     double distance = 0.0;
@@ -57,7 +59,8 @@ static void compare(stage_run *run, const char *rest, const float *found, size_t
     for (size_t i = 0; i < count; i++) {
         float value;
         memcpy(&value, tensor->data + (first + i) * sizeof value, sizeof value);
-        distance = fmax(distance, isfinite(found[i]) ? fabs((double)found[i] - (double)value) : (double)INFINITY);
+        distance = fmax(distance, isfinite(found[i]) ? fabs((double)found[i] - (double)value)
+                                                     : (double)INFINITY);
     }
     run->compared++;
     run->worst = fmax(run->worst, distance / largest);
@@ -85,7 +88,8 @@ static void see(void *context, sg_stack stack, size_t block, sg_probe_point poin
     case SG_PROBE_POINT_SELF_ATTENTION:
     case SG_PROBE_POINT_CROSS_ATTENTION:
         (void)snprintf(rest, sizeof rest, "block.%zu.%s", block,
-                       point == SG_PROBE_POINT_SELF_ATTENTION ? "self_attention" : "cross_attention");
+                       point == SG_PROBE_POINT_SELF_ATTENTION ? "self_attention"
+                                                              : "cross_attention");
         compare(run, rest, values, first_row * columns, rows * columns);
         for (size_t i = 0; i < rows * columns; i++) {
             residual[i] += values[i];
@@ -140,8 +144,8 @@ static int32_t *read_ids(const stage_run *run, const char *name, size_t *count) 
     return ids;
 }
 
-static void run_encoder(const sg_model *model, sg_matmul *matmul, stage_run *run, const int32_t *ids,
-                        size_t length, float *states, const sg_probe *probe) {
+static void run_encoder(const sg_model *model, sg_matmul *matmul, stage_run *run,
+                        const int32_t *ids, size_t length, float *states, const sg_probe *probe) {
     const size_t offsets[2] = {0, length};
     const sg_sequences sequences = {offsets, 1};
     sg_encoder_outcome outcome;
@@ -159,8 +163,8 @@ static void run_encoder(const sg_model *model, sg_matmul *matmul, stage_run *run
     sg_arena_clear(&arena);
 }
 
-static void run_decoder(const sg_model *model, sg_matmul *matmul, stage_run *run, const float *states,
-                        size_t length, const sg_probe *probe) {
+static void run_decoder(const sg_model *model, sg_matmul *matmul, stage_run *run,
+                        const float *states, size_t length, const sg_probe *probe) {
     const size_t offsets[2] = {0, length};
     const sg_sequences sequences = {offsets, 1};
     size_t vocabulary = model->config.vocab_size;
@@ -172,7 +176,8 @@ static void run_decoder(const sg_model *model, sg_matmul *matmul, stage_run *run
     sg_kv_cache *caches[1] = {&cache};
     sg_decoder *decoder = NULL;
     CHECK_INT(sg_kv_cache_init(&cache, model->weights.stacks[SG_STACK_DECODER].num_blocks,
-                               sg_model_config_attention_width(&model->config), 1, steps, length, NULL),
+                               sg_model_config_attention_width(&model->config), 1, steps, length,
+                               NULL),
               SG_STATUS_OK);
     CHECK_INT(sg_decoder_create(model, matmul, 1, steps, length, &decoder, NULL), SG_STATUS_OK);
     sg_decoder_read_source(decoder, &sequences, states, caches);
@@ -220,8 +225,9 @@ static void run_checkpoint(const char *name, sg_matmul_backend backend, unsigned
         run.residual = malloc(length * model.config.d_model * sizeof *run.residual);
         run_encoder(&model, matmul, &run, ids, length, states, &probe);
         run_decoder(&model, matmul, &run, states, length, &probe);
-        printf("%s, backend %d, %u threads: %zu tensors, worst distance %.2g of the largest value\n", name,
-               (int)backend, threads, run.compared, run.worst);
+        printf(
+            "%s, backend %d, %u threads: %zu tensors, worst distance %.2g of the largest value\n",
+            name, (int)backend, threads, run.compared, run.worst);
         CHECK(run.compared > 50);
         free(run.residual);
         free(states);

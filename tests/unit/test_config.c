@@ -45,11 +45,15 @@ static void defaults_are_the_references(void) {
 static void decoder_layers_follow_the_reference(void) {
     sg_model_config config;
     sg_error error;
-    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"num_layers\":5}", &config, &error), SG_STATUS_OK);
+    CHECK_INT(
+        read_text("{\"model_type\":\"switch_transformers\",\"num_layers\":5}", &config, &error),
+        SG_STATUS_OK);
     CHECK_INT(config.stacks[SG_STACK_DECODER].num_layers, 12);
-    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"num_layers\":5,\"num_decoder_layers\":null}",
-                        &config, &error),
-              SG_STATUS_OK);
+    CHECK_INT(
+        read_text(
+            "{\"model_type\":\"switch_transformers\",\"num_layers\":5,\"num_decoder_layers\":null}",
+            &config, &error),
+        SG_STATUS_OK);
     CHECK_INT(config.stacks[SG_STACK_DECODER].num_layers, 5);
     CHECK_INT(read_text("{\"model_type\":\"t5\",\"num_layers\":5}", &config, &error), SG_STATUS_OK);
     CHECK_INT(config.stacks[SG_STACK_DECODER].num_layers, 5);
@@ -60,10 +64,18 @@ static void sparse_pattern_follows_the_reference(void) {
     static const struct {
         int layers, sparse;
         const char *pattern;
-    } rows[] = {{12, 6, "010101010101"}, {12, 3, "010001000100"}, {12, 5, "010101010101"},
-                {4, 0, "0100"},          {1, 0, "1"},             {4, 1, "0100"},
-                {4, 3, "1111"},          {4, 4, "1111"},          {5, 2, "01010"},
-                {6, 2, "010010"},        {4, 5, "0000"},          {3, 2, "111"},
+    } rows[] = {{12, 6, "010101010101"},
+                {12, 3, "010001000100"},
+                {12, 5, "010101010101"},
+                {4, 0, "0100"},
+                {1, 0, "1"},
+                {4, 1, "0100"},
+                {4, 3, "1111"},
+                {4, 4, "1111"},
+                {5, 2, "01010"},
+                {6, 2, "010010"},
+                {4, 5, "0000"},
+                {3, 2, "111"},
                 {4, -3, "0100"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         sg_model_config config;
@@ -71,11 +83,13 @@ static void sparse_pattern_follows_the_reference(void) {
         char text[200];
         char pattern[16] = {0};
         (void)snprintf(text, sizeof text,
-                       "{\"model_type\":\"switch_transformers\",\"num_layers\":%d,\"num_sparse_encoder_layers\":%d}",
+                       "{\"model_type\":\"switch_transformers\",\"num_layers\":%d,\"num_sparse_"
+                       "encoder_layers\":%d}",
                        rows[i].layers, rows[i].sparse);
         CHECK_INT(read_text(text, &config, &error), SG_STATUS_OK);
         for (int block = 0; block < rows[i].layers; block++) {
-            pattern[block] = sg_model_config_is_sparse(&config, SG_STACK_ENCODER, (size_t)block) ? '1' : '0';
+            pattern[block] =
+                sg_model_config_is_sparse(&config, SG_STACK_ENCODER, (size_t)block) ? '1' : '0';
         }
         CHECK_TEXT(pattern, rows[i].pattern);
     }
@@ -85,7 +99,8 @@ static void sparse_pattern_follows_the_reference(void) {
 static void sparse_step_overrides(void) {
     sg_model_config config;
     sg_error error;
-    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"num_layers\":4,\"num_sparse_encoder_layers\":2,"
+    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"num_layers\":4,\"num_sparse_"
+                        "encoder_layers\":2,"
                         "\"encoder_sparse_step\":1,\"decoder_sparse_step\":0}",
                         &config, &error),
               SG_STATUS_OK);
@@ -103,7 +118,8 @@ static void feed_forward_forms(void) {
                 {"\"feed_forward_proj\":\"gated-gelu\"", SG_ACTIVATION_GELU_NEW, true},
                 {"\"feed_forward_proj\":\"gelu\"", SG_ACTIVATION_GELU, false},
                 {"\"feed_forward_proj\":\"gated-silu\"", SG_ACTIVATION_SILU, true},
-                {"\"feed_forward_proj\":\"gated-gelu\",\"dense_act_fn\":\"gelu\"", SG_ACTIVATION_GELU, true},
+                {"\"feed_forward_proj\":\"gated-gelu\",\"dense_act_fn\":\"gelu\"",
+                 SG_ACTIVATION_GELU, true},
                 {"\"feed_forward_proj\":\"relu\",\"is_gated_act\":true", SG_ACTIVATION_RELU, true},
                 {"\"dense_act_fn\":\"swish\"", SG_ACTIVATION_SILU, false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -117,29 +133,48 @@ static void feed_forward_forms(void) {
     }
     sg_model_config config;
     sg_error error;
-    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"feed_forward_proj\":\"gated-gelu\",\"is_gated_act\":true}",
+    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"feed_forward_proj\":\"gated-"
+                        "gelu\",\"is_gated_act\":true}",
                         &config, &error),
               SG_STATUS_OK);
     CHECK(!config.is_gated && config.activation == SG_ACTIVATION_RELU);
 }
 
-/* Every whole-number key refuses every value that is no whole number in its range, naming the key. */
+/* Every whole-number key refuses every value that is no whole number in its range, naming the key.
+ */
 static void whole_numbers_are_checked(void) {
-    static const char *const keys[] = {"d_model",   "d_kv",        "d_ff",
-                                       "num_heads", "num_layers",  "num_decoder_layers",
-                                       "vocab_size", "num_experts", "relative_attention_num_buckets",
+    static const char *const keys[] = {"d_model",
+                                       "d_kv",
+                                       "d_ff",
+                                       "num_heads",
+                                       "num_layers",
+                                       "num_decoder_layers",
+                                       "vocab_size",
+                                       "num_experts",
+                                       "relative_attention_num_buckets",
                                        "relative_attention_max_distance"};
-    static const char *const values[] = {"true",  "\"768\"", "[768]", "{}",         "0",
-                                         "-1",    "0.5",     "768.0", "1e3",        "2147483648",
-                                         "4294967296", "9007199254740993", "9223372036854775808",
-                                         "18446744073709551616", "1e308"};
+    static const char *const values[] = {"true",
+                                         "\"768\"",
+                                         "[768]",
+                                         "{}",
+                                         "0",
+                                         "-1",
+                                         "0.5",
+                                         "768.0",
+                                         "1e3",
+                                         "2147483648",
+                                         "4294967296",
+                                         "9007199254740993",
+                                         "9223372036854775808",
+                                         "18446744073709551616",
+                                         "1e308"};
     for (size_t key = 0; key < sizeof keys / sizeof keys[0]; key++) {
         for (size_t value = 0; value < sizeof values / sizeof values[0]; value++) {
             sg_model_config config;
             sg_error error;
             char text[200];
-            (void)snprintf(text, sizeof text, "{\"model_type\":\"switch_transformers\",\"%s\":%s}", keys[key],
-                           values[value]);
+            (void)snprintf(text, sizeof text, "{\"model_type\":\"switch_transformers\",\"%s\":%s}",
+                           keys[key], values[value]);
             CHECK_INT(read_text(text, &config, &error), SG_STATUS_MODEL);
             CHECK_CONTAINS(error.message, keys[key]);
         }
@@ -166,27 +201,37 @@ static void other_claims_are_refused(void) {
         {"{\"model_type\":\"t5\",\"d_model\":5,\"d_model\":6}", SG_STATUS_MODEL, "d_model"},
         {"\xef\xbb\xbf{\"model_type\":\"t5\"}", SG_STATUS_BAD_JSON, "config.json"},
         {"{\"model_type\":\"t5\"} x", SG_STATUS_BAD_JSON, "config.json"},
-        {"{\"model_type\":\"t5\",\"num_heads\":1048576,\"d_kv\":1048576}", SG_STATUS_MODEL, "num_heads"},
-        {"{\"model_type\":\"t5\",\"relative_attention_num_buckets\":3}", SG_STATUS_MODEL, "buckets"},
-        {"{\"model_type\":\"t5\",\"relative_attention_max_distance\":16}", SG_STATUS_MODEL, "max_distance"},
+        {"{\"model_type\":\"t5\",\"num_heads\":1048576,\"d_kv\":1048576}", SG_STATUS_MODEL,
+         "num_heads"},
+        {"{\"model_type\":\"t5\",\"relative_attention_num_buckets\":3}", SG_STATUS_MODEL,
+         "buckets"},
+        {"{\"model_type\":\"t5\",\"relative_attention_max_distance\":16}", SG_STATUS_MODEL,
+         "max_distance"},
         {"{\"model_type\":\"t5\",\"layer_norm_epsilon\":0}", SG_STATUS_MODEL, "layer_norm_epsilon"},
-        {"{\"model_type\":\"t5\",\"layer_norm_epsilon\":-1e-6}", SG_STATUS_MODEL, "layer_norm_epsilon"},
-        {"{\"model_type\":\"t5\",\"layer_norm_epsilon\":\"1e-6\"}", SG_STATUS_MODEL, "layer_norm_epsilon"},
-        {"{\"model_type\":\"t5\",\"tie_word_embeddings\":1}", SG_STATUS_MODEL, "tie_word_embeddings"},
+        {"{\"model_type\":\"t5\",\"layer_norm_epsilon\":-1e-6}", SG_STATUS_MODEL,
+         "layer_norm_epsilon"},
+        {"{\"model_type\":\"t5\",\"layer_norm_epsilon\":\"1e-6\"}", SG_STATUS_MODEL,
+         "layer_norm_epsilon"},
+        {"{\"model_type\":\"t5\",\"tie_word_embeddings\":1}", SG_STATUS_MODEL,
+         "tie_word_embeddings"},
         {"{\"model_type\":\"t5\",\"feed_forward_proj\":\"gated-gelu-new\"}", SG_STATUS_UNSUPPORTED,
          "feed_forward_proj"},
-        {"{\"model_type\":\"t5\",\"feed_forward_proj\":\"\"}", SG_STATUS_UNSUPPORTED, "feed_forward_proj"},
+        {"{\"model_type\":\"t5\",\"feed_forward_proj\":\"\"}", SG_STATUS_UNSUPPORTED,
+         "feed_forward_proj"},
         {"{\"model_type\":\"t5\",\"feed_forward_proj\":7}", SG_STATUS_MODEL, "feed_forward_proj"},
         {"{\"model_type\":\"t5\",\"is_gated_act\":\"yes\"}", SG_STATUS_MODEL, "is_gated_act"},
         {"{\"model_type\":\"t5\",\"pad_token_id\":32128}", SG_STATUS_MODEL, "pad_token_id"},
         {"{\"model_type\":\"t5\",\"pad_token_id\":-1}", SG_STATUS_MODEL, "pad_token_id"},
-        {"{\"model_type\":\"switch_transformers\",\"dense_act_fn\":\"gated-gelu\"}", SG_STATUS_UNSUPPORTED,
-         "dense_act_fn"},
-        {"{\"model_type\":\"switch_transformers\",\"router_dtype\":\"bfloat16\"}", SG_STATUS_UNSUPPORTED,
-         "router_dtype"},
-        {"{\"model_type\":\"switch_transformers\",\"router_bias\":\"true\"}", SG_STATUS_MODEL, "router_bias"},
-        {"{\"model_type\":\"switch_transformers\",\"num_experts\":1000000000}", SG_STATUS_MODEL, "num_experts"},
-        {"{\"model_type\":\"switch_transformers\",\"expert_capacity\":64.0}", SG_STATUS_MODEL, "expert_capacity"},
+        {"{\"model_type\":\"switch_transformers\",\"dense_act_fn\":\"gated-gelu\"}",
+         SG_STATUS_UNSUPPORTED, "dense_act_fn"},
+        {"{\"model_type\":\"switch_transformers\",\"router_dtype\":\"bfloat16\"}",
+         SG_STATUS_UNSUPPORTED, "router_dtype"},
+        {"{\"model_type\":\"switch_transformers\",\"router_bias\":\"true\"}", SG_STATUS_MODEL,
+         "router_bias"},
+        {"{\"model_type\":\"switch_transformers\",\"num_experts\":1000000000}", SG_STATUS_MODEL,
+         "num_experts"},
+        {"{\"model_type\":\"switch_transformers\",\"expert_capacity\":64.0}", SG_STATUS_MODEL,
+         "expert_capacity"},
         {"{\"model_type\":\"switch_transformers\",\"encoder_sparse_step\":1.5}", SG_STATUS_MODEL,
          "encoder_sparse_step"},
     };
@@ -220,7 +265,8 @@ static void files_that_cannot_be_read(void) {
 static void capacity_may_be_anything(void) {
     sg_model_config config;
     sg_error error;
-    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"expert_capacity\":-5}", &config, &error),
+    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"expert_capacity\":-5}", &config,
+                        &error),
               SG_STATUS_OK);
     CHECK_INT(config.expert_capacity, -5);
 }

@@ -44,7 +44,8 @@ static void lineage_follows_parents(void) {
                 for (size_t t = 0; t <= step; t++) {
                     size_t place = (size_t)sg_kv_cache_lineage(&cache, row)[t];
                     float expected = history[row][t] + (float)(layer * 1000);
-                    CHECK_NEAR(sg_kv_cache_self_keys(&cache, layer)[place * WIDTH + 2], expected, 0);
+                    CHECK_NEAR(sg_kv_cache_self_keys(&cache, layer)[place * WIDTH + 2], expected,
+                               0);
                     CHECK_NEAR(sg_kv_cache_self_values(&cache, layer)[place * WIDTH], expected, 0);
                 }
             }
