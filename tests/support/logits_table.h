@@ -47,16 +47,22 @@ static inline const double *logits_table_find(const logits_table *table, const c
     return NULL;
 }
 
-static inline void logits_walk_step(logits_walk *walk, const sg_search_row *rows, size_t count) {
+/* Follow the rows that live on. False if one continues a row that was not scored. */
+static inline bool logits_walk_step(logits_walk *walk, const sg_search_row *rows, size_t count) {
     logits_walk before = *walk;
     walk->count = count;
     for (size_t i = 0; i < count; i++) {
+        if (rows[i].parent < 0 || (size_t)rows[i].parent >= before.count) {
+            return false;
+        }
         (void)snprintf(walk->text[i], sizeof walk->text[i], "%.*s%d", LOGITS_TABLE_MAX_LENGTH - 1,
                        before.text[rows[i].parent], (int)rows[i].token);
     }
+    return true;
 }
 
-/* Run a search over the table until it is done, or `limit` steps. Returns the last status. */
+/* Run a search over the table until it is done, or `limit` steps. Returns the last status,
+ * SG_STATUS_INTERNAL for an answer that breaks the contract. */
 static inline sg_status logits_table_run(const logits_table *table, sg_search *search, size_t limit,
                                          sg_error *error) {
     static float logits[SG_SEARCH_MAX_BEAMS * LOGITS_TABLE_MAX_VOCAB];
@@ -73,8 +79,8 @@ static inline sg_status logits_table_run(const logits_table *table, sg_search *s
             }
         }
         status = sg_search_advance(search, logits, rows, &count, error);
-        if (status == SG_STATUS_OK) {
-            logits_walk_step(&walk, rows, count);
+        if (status == SG_STATUS_OK && !logits_walk_step(&walk, rows, count)) {
+            status = SG_STATUS_INTERNAL;
         }
     }
     return status;

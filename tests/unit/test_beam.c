@@ -314,19 +314,76 @@ static void an_equal_running_beam_does_not_keep_it_open(void) {
  * better. */
 static void never_ignores_the_limit_under_a_negative_penalty(void) {
     static const logits_row rows[] = {
-        {"^", {0.16, 0.12, 0.12, 0.6}},
+        {"^", {0.12, 0.16, 0.12, 0.6}},
         {"33", {0.02, 0.9, 0.04, 0.04}},
         {"3", {0.05, 0.1, 0.05, 0.8}},
-        {"", {0.7, 0.1, 0.1, 0.1}},
+        {"", {0.4, 0.2, 0.2, 0.2}},
     };
     const logits_table table = {rows, 4, 4};
-    sg_search_options options = logits_options(4, 3, 30);
+    sg_search_options options = logits_options(4, 2, 30);
     options.early_stopping = SG_EARLY_STOPPING_NEVER;
     options.length_penalty = -1.0;
-    options.num_return_sequences = 3;
+    options.num_return_sequences = 2;
     sg_search *search = run(&table, &options);
     CHECK_TEXT(logits_result_text(search, 0), "1");
     CHECK_TEXT(logits_result_text(search, 1), "331");
+    sg_search_destroy(search);
+}
+
+/* So many candidates are looked at that K can run on even if every end token of every beam comes
+ * first. */
+static void several_end_tokens_leave_beams_to_run_on(void) {
+    static const double p[] = {0.05, 0.25, 0.24, 0.23, 0.12, 0.11};
+    static const int32_t ends[] = {1, 2, 3};
+    sg_search_options options = logits_options(6, 2, 5);
+    sg_search_row rows[2];
+    float logits[6];
+    size_t count;
+    options.eos_ids = ends;
+    options.eos_count = 3;
+    for (size_t i = 0; i < 6; i++) {
+        logits[i] = (float)log(p[i]);
+    }
+    options.length_penalty = 2.0;
+    options.early_stopping = SG_EARLY_STOPPING_NEVER;
+    sg_search *search = make(&options);
+    CHECK_INT(sg_search_advance(search, logits, rows, &count, NULL), SG_STATUS_OK);
+    CHECK_INT(count, 2);
+    CHECK_INT(rows[0].token, 4);
+    CHECK_INT(rows[1].token, 5);
+    sg_search_destroy(search);
+}
+
+/* Where full slots end the search by themselves, the running beam's score decided nothing. */
+static void margins_leave_out_a_stop_rule_that_did_not_decide(void) {
+    static const logits_row rows[] = {{"^", {0.1, 0.2, 0.1, 0.6}}, {"", {0.125, 0.5, 0.125, 0.25}}};
+    const logits_table table = {rows, 2, 4};
+    sg_search_options options = logits_options(4, 2, 8);
+    size_t count;
+    options.early_stopping = SG_EARLY_STOPPING_TRUE;
+    options.length_penalty = 0.0;
+    sg_search *search = run(&table, &options);
+    const float *margins = sg_search_margins(search, &count);
+    CHECK_INT(count, 3);
+    CHECK_NEAR(margins[1], log(0.3 / 0.075), 1e-5);
+    sg_search_destroy(search);
+}
+
+/* A stopping candidate that is near the cut but too poor for any slot decides nothing. */
+static void margins_leave_out_what_no_slot_would_take(void) {
+    static const logits_row rows[] = {
+        {"^", {0.001, 0.3, 0.001, 0.698}},
+        {"33", {0.0205, 0.021, 0.0185, 0.94}},
+        {"3", {0.001, 0.4, 0.001, 0.598}},
+        {"", {0.25, 0.25, 0.25, 0.25}},
+    };
+    const logits_table table = {rows, 4, 4};
+    sg_search_options options = logits_options(4, 2, 6);
+    size_t count;
+    sg_search *search = run(&table, &options);
+    const float *margins = sg_search_margins(search, &count);
+    CHECK(count > 3);
+    CHECK_NEAR(margins[2], log(0.0205 / 0.0185), 1e-5);
     sg_search_destroy(search);
 }
 
@@ -418,6 +475,9 @@ int main(void) {
     TEST(margins_know_the_stop_rule);
     TEST(an_equal_running_beam_does_not_keep_it_open);
     TEST(never_ignores_the_limit_under_a_negative_penalty);
+    TEST(several_end_tokens_leave_beams_to_run_on);
+    TEST(margins_leave_out_a_stop_rule_that_did_not_decide);
+    TEST(margins_leave_out_what_no_slot_would_take);
     TEST(closes_when_no_beam_is_left);
     TEST(survives_where_nothing_is_left);
     TEST(refuses_what_is_not_finite);

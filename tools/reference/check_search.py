@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the searches with transformers' generate() on fresh random settings of the fake model.
 
-    check_search.py --probe build/dev/tests/support/search_probe [--cases N] [--seed S]
+    check_search.py [--probe build/release/tests/support/search_probe] [--cases N] [--seed S]
 
 Prints the seed, what differs, and the counts. Equal means: the same ids in the same order, scores within
 1e-5 and summed log-probabilities within 1e-4 (relative above 1). A case with a margin below 1e-5 may
@@ -11,6 +11,7 @@ tie.
 """
 import argparse
 import math
+import pathlib
 import random
 import subprocess
 import sys
@@ -18,12 +19,16 @@ import sys
 import make_search_cases as cases
 
 NEAR_TIE = 1e-5
+PROBE = pathlib.Path(__file__).resolve().parents[2] / "build/release/tests/support/search_probe"
 
 
 def run_probe(probe, batch):
     """[(margin, [(score, logprob, ids)])] in the order of the cases."""
     text = "".join(cases.case_line(case) + "\n" for case in batch)
-    answer = subprocess.run([probe], input=text, capture_output=True, text=True)
+    try:
+        answer = subprocess.run([probe], input=text, capture_output=True, text=True)
+    except OSError as error:
+        sys.exit(f"check_search: {probe} does not run: {error.strerror}")
     if answer.returncode != 0:
         sys.exit(f"check_search: {probe} ended with {answer.returncode}: {answer.stderr.strip()}")
     found = []
@@ -50,7 +55,7 @@ def is_equal(found, expected):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--probe", required=True)
+    parser.add_argument("--probe", default=PROBE, help="the program that runs the searches")
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None, help="a fresh one is drawn and printed")
     options = parser.parse_args()

@@ -93,12 +93,12 @@ class FakeModel(PreTrainedModel, GenerationMixin):
 def random_case(rng):
     vocab = rng.choice([40, 48, 64, 100, 200])
     beams = rng.choice([1, 2, 2, 3, 4, 4, 5, 6, 8])
-    ends = [rng.randrange(vocab) for _ in range(rng.choice([0, 1, 1, 1, 2, 3]))]
+    ends = [rng.randrange(vocab) for _ in range(rng.choice([0, 1, 1, 2, 3, 3]))]
     if ends and rng.random() < 0.2:
         ends.append(rng.choice([ends[0], vocab + 3]))
     return {
-        "seed": rng.getrandbits(63), "vocab_size": vocab, "spread": rng.choice([8.0, 16.0]),
-        "bonus": rng.choice([0.0, 1.0, 2.5, 4.0, 6.0]), "start": rng.choice([0, 0, 0, 7]),
+        "seed": rng.getrandbits(63), "vocab_size": vocab, "spread": rng.choice([4.0, 8.0, 16.0]),
+        "bonus": rng.choice([0.0, 1.0, 2.5, 4.0, 6.0, 9.0]), "start": rng.choice([0, 0, 0, 7]),
         "num_beams": beams, "num_return_sequences": rng.randint(1, beams),
         "max_new_tokens": rng.choice([1, 2, 3, 5, 8, 12, 16, 20, 24]),
         "min_new_tokens": rng.choice([0, 0, 0, 2, 5, 30]), "min_length": rng.choice([0, 0, 0, 3, 6, 9]),
