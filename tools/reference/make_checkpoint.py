@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Make a small random checkpoint of the family: Switch, T5 or gated T5, of any shape.
+
+Comes in: a shape (a JSON object, or the name of one in shapes.json) and a seed.
+Goes out: a model folder as transformers would save it: config.json, safetensors (one file or shards with an
+index), spiece.model, tokenizer_config.json and, where the shape asks for it, generation_config.json.
+Holds: the same shape and seed give the same bytes; every tensor is drawn by itself from (seed, its name), so that
+a change of one tensor leaves the others alone.
+
+    make_checkpoint.py --shape every-layer --seed 7 OUT
+    make_checkpoint.py --json '{"d_model": 20, "num_experts": 5, "expert_capacity": 2}' OUT
+"""
+
+import argparse
+import json
+import os
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+HERE = Path(__file__).resolve().parent
+FIXTURES = HERE.parent.parent / "tests" / "fixtures"
+VOCABULARIES = {"tiny": FIXTURES / "tiny", "t5": FIXTURES / "t5"}
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+# What a shape may say, and what holds where it is silent.
+DEFAULTS = {
+    "kind": "switch",  # switch, t5, t5-gated
+    "vocabulary": "tiny",  # whose spiece.model: tiny or t5
+    "vocab_size": 231,  # rows of the embedding; the tiny vocabulary has 200 pieces and 20 sentinels
+    "extra_ids": 20,
+    "d_model": 32,
+    "d_kv": 8,
+    "num_heads": 4,
+    "d_ff": 48,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "num_sparse_encoder_layers": 1,
+    "num_sparse_decoder_layers": 1,
+    "encoder_sparse_step": None,  # None: absent from config.json, so computed
+    "decoder_sparse_step": None,
+    "num_experts": 4,
+    "expert_capacity": 64,
+    "router_bias": False,
+    "relative_attention_num_buckets": 32,
+    "relative_attention_max_distance": 128,
+    "layer_norm_epsilon": 1e-6,
+    "activation": "relu",
+    "tie_word_embeddings": True,
+    "lm_head": None,  # None: as the kind needs; true: one of its own; false: none
+    "own_embeddings": False,  # encoder and decoder embed with tables of their own, unlike shared.weight
+    "duplicates": False,  # old checkpoints: four equal copies, and a cross-attention bias that nobody reads
+    "dtype": "f32",  # f32, bf16, f16 or mixed
+    "shards": 1,
+    "eos_boost": 1.6,  # length of the row of </s> against the others: how often it wins
+    "config": {},  # further fields of config.json
+    "generation_config": None,  # content of generation_config.json, or null for no such file
+}
+
+
+def resolve(shape):
+    """The shape with its defaults; an unknown field is an error."""
+    unknown = sorted(set(shape) - set(DEFAULTS) - {"name", "why", "committed", "needs_drops"})
+    if unknown:
+        raise SystemExit(f"unknown field of a shape: {', '.join(unknown)}")
+    return {**DEFAULTS, **shape}
+
+
+def is_gated(s):
+    return s["kind"] == "t5-gated"
+
+
+def sparse_step(layers, sparse, override):
+    if override is not None:
+        return override
+    return layers // sparse if sparse > 0 else layers
+
+
+def sparse_pattern(s, stack):
+    """Which blocks of `stack` are sparse (semantics of SwitchTransformersStack, transformers 5.23.0)."""
+    layers = s["num_layers"] if stack == "encoder" else s["num_decoder_layers"]
+    if s["kind"] != "switch":
+        return [False] * layers
+    step = sparse_step(layers, s[f"num_sparse_{stack}_layers"], s[f"{stack}_sparse_step"])
+    return [step > 0 and (step == 1 or i % step == 1) for i in range(layers)]
+
+
+def config_json(s):
+    config = {
+        "vocab_size": s["vocab_size"],
+        "d_model": s["d_model"],
+        "d_kv": s["d_kv"],
+        "d_ff": s["d_ff"],
+        "num_layers": s["num_layers"],
+        "num_decoder_layers": s["num_decoder_layers"],
+        "num_heads": s["num_heads"],
+        "relative_attention_num_buckets": s["relative_attention_num_buckets"],
+        "relative_attention_max_distance": s["relative_attention_max_distance"],
+        "layer_norm_epsilon": s["layer_norm_epsilon"],
+        "dropout_rate": 0.1,
+        "initializer_factor": 1.0,
+        "is_encoder_decoder": True,
+        "use_cache": True,
+        "tie_word_embeddings": s["tie_word_embeddings"],
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    }
+    if s["kind"] == "switch":
+        config |= {
+            "architectures": ["SwitchTransformersForConditionalGeneration"],
+            "model_type": "switch_transformers",
+            "dense_act_fn": s["activation"],
+            "num_sparse_encoder_layers": s["num_sparse_encoder_layers"],
+            "num_sparse_decoder_layers": s["num_sparse_decoder_layers"],
+            "num_experts": s["num_experts"],
+            "expert_capacity": s["expert_capacity"],
+            "router_bias": s["router_bias"],
+            "router_dtype": "float32",
+            "router_ignore_padding_tokens": False,
+            "router_jitter_noise": 0.01,
+        }
+        for stack in ("encoder", "decoder"):
+            if s[f"{stack}_sparse_step"] is not None:
+                config[f"{stack}_sparse_step"] = s[f"{stack}_sparse_step"]
+    else:
+        config |= {
+            "architectures": ["T5ForConditionalGeneration"],
+            "model_type": "t5",
+            "feed_forward_proj": ("gated-" if is_gated(s) else "") + s["activation"],
+        }
+    if s["dtype"] in DTYPES:
+        config["dtype"] = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[s["dtype"]]
+    config |= s["config"]
+    return config
+
+
+def feed_forward_shapes(s, prefix, sparse):
+    up, down = [s["d_ff"], s["d_model"]], [s["d_model"], s["d_ff"]]
+    if s["kind"] != "switch":
+        names = ["wi_0", "wi_1"] if is_gated(s) else ["wi"]
+        shapes = {f"{prefix}.DenseReluDense.{name}.weight": up for name in names}
+        return shapes | {f"{prefix}.DenseReluDense.wo.weight": down}
+    if not sparse:
+        return {f"{prefix}.mlp.wi.weight": up, f"{prefix}.mlp.wo.weight": down}
+    shapes = {f"{prefix}.mlp.router.classifier.weight": [s["num_experts"], s["d_model"]]}
+    if s["router_bias"]:
+        shapes[f"{prefix}.mlp.router.classifier.bias"] = [s["num_experts"]]
+    for n in range(s["num_experts"]):
+        shapes[f"{prefix}.mlp.experts.expert_{n}.wi.weight"] = up
+        shapes[f"{prefix}.mlp.experts.expert_{n}.wo.weight"] = down
+    return shapes
+
+
+def attention_shapes(s, prefix):
+    inner = s["num_heads"] * s["d_kv"]
+    shapes = {f"{prefix}.{part}.weight": [inner, s["d_model"]] for part in "qkv"}
+    return shapes | {f"{prefix}.o.weight": [s["d_model"], inner]}
+
+
+def tensor_shapes(s):
+    """Every tensor name of the checkpoint with its shape, in the order of the file."""
+    table = [s["vocab_size"], s["d_model"]]
+    bias = [s["relative_attention_num_buckets"], s["num_heads"]]
+    shapes = {"shared.weight": table}
+    for stack in ("encoder", "decoder"):
+        if s["own_embeddings"] or s["duplicates"]:
+            shapes[f"{stack}.embed_tokens.weight"] = table
+        for i, sparse in enumerate(sparse_pattern(s, stack)):
+            block = f"{stack}.block.{i}"
+            shapes |= attention_shapes(s, f"{block}.layer.0.SelfAttention")
+            if i == 0:
+                shapes[f"{block}.layer.0.SelfAttention.relative_attention_bias.weight"] = bias
+            shapes[f"{block}.layer.0.layer_norm.weight"] = [s["d_model"]]
+            last = 1
+            if stack == "decoder":
+                shapes |= attention_shapes(s, f"{block}.layer.1.EncDecAttention")
+                if i == 0 and s["duplicates"]:
+                    shapes[f"{block}.layer.1.EncDecAttention.relative_attention_bias.weight"] = bias
+                shapes[f"{block}.layer.1.layer_norm.weight"] = [s["d_model"]]
+                last = 2
+            shapes |= feed_forward_shapes(s, f"{block}.layer.{last}", sparse)
+            shapes[f"{block}.layer.{last}.layer_norm.weight"] = [s["d_model"]]
+        shapes[f"{stack}.final_layer_norm.weight"] = [s["d_model"]]
+    if has_head(s):
+        shapes["lm_head.weight"] = table
+    return shapes
+
+
+def has_head(s):
+    if s["lm_head"] is not None:
+        return s["lm_head"] or s["duplicates"]
+    return s["duplicates"] or (s["kind"] == "switch" and not s["tie_word_embeddings"])
+
+
+def output_spread(s):
+    """Standard deviation of the final norm's weight that gives logits of about 2.5."""
+    unscaled_shared_head = not s["tie_word_embeddings"]
+    return 2.5 / (s["d_model"] ** 0.5 if unscaled_shared_head else 1.0)
+
+
+def draw(s, name, shape, seed):
+    """Random values of one tensor. The scales keep every part of the model in play: attention is not flat, experts
+    differ, the router decides clearly, and the final norm leans to the negative, so that a tied model does not
+    simply repeat its last token."""
+    random = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    values = random.standard_normal(shape)
+    fan_in = shape[-1]
+    if name == "decoder.final_layer_norm.weight":
+        return (values - 0.6) * output_spread(s)
+    if name.endswith("layer_norm.weight"):
+        return 1.0 + 0.2 * values
+    if name.endswith("relative_attention_bias.weight"):
+        return 0.7 * values
+    if name in ("shared.weight", "lm_head.weight") or name.endswith("embed_tokens.weight"):
+        first = sentinel_base(s)
+        values[first : first + s["extra_ids"]] *= 1.0 + 0.5 * (s["eos_boost"] - 1.0)
+        values[1] *= s["eos_boost"]
+        return values
+    if name.endswith("classifier.weight"):
+        return values * 2.5 * fan_in**-0.5
+    if name.endswith("classifier.bias"):
+        return 0.5 * values
+    if ".q." in name or ".k." in name:
+        return values * (2.0 * s["d_kv"] ** -0.25) * fan_in**-0.5
+    if ".o." in name and name.startswith("decoder."):
+        return values * 2.5 * fan_in**-0.5
+    if ".wo." in name or ".o." in name:
+        return values * 2.0 * fan_in**-0.5
+    return values * 1.3 * fan_in**-0.5
+
+
+def sentinel_base(s):
+    """Id of the first sentinel row: the number of pieces of the vocabulary."""
+    return {"tiny": 200, "t5": 32000}[s["vocabulary"]]
+
+
+def stored_dtype(s, index):
+    if s["dtype"] == "mixed":
+        return (torch.float32, torch.bfloat16, torch.float16)[index % 3]
+    return DTYPES[s["dtype"]]
+
+
+def tensors(s, seed):
+    result = {}
+    for index, (name, shape) in enumerate(tensor_shapes(s).items()):
+        values = torch.from_numpy(draw(s, name, shape, seed).astype(np.float32))
+        result[name] = values.to(stored_dtype(s, index)).contiguous()
+    if s["duplicates"]:
+        for copy in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"):
+            result[copy] = result["shared.weight"].clone()
+    return result
+
+
+def save_weights(s, weights, folder):
+    metadata = {"format": "pt"}
+    if s["shards"] == 1:
+        save_file(weights, folder / "model.safetensors", metadata=metadata)
+        return
+    names = list(weights)
+    total = sum(weights[name].nbytes for name in names)
+    weight_map, parts, part, filled = {}, [], {}, 0
+    for name in names:
+        part[name] = weights[name]
+        filled += weights[name].nbytes
+        if filled >= total * (len(parts) + 1) / s["shards"]:
+            parts.append(part)
+            part = {}
+    if part:
+        parts.append(part)
+    for number, part in enumerate(parts, 1):
+        file = f"model-{number:05d}-of-{len(parts):05d}.safetensors"
+        save_file(part, folder / file, metadata=metadata)
+        weight_map |= {name: file for name in part}
+    index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
+    write_json(folder / "model.safetensors.index.json", index)
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def put_vocabulary(s, folder, link, vocabulary_folder=None):
+    source = Path(vocabulary_folder or VOCABULARIES[s["vocabulary"]]) / "spiece.model"
+    target = folder / "spiece.model"
+    if link:
+        target.symlink_to(os.path.relpath(source, folder))
+    else:
+        shutil.copyfile(source, target)
+    write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "T5Tokenizer",
+            "model_max_length": 512,
+            "extra_ids": s["extra_ids"],
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+        },
+    )
+
+
+def make(shape, seed, folder, link_vocabulary=False, vocabulary_folder=None):
+    """Write the checkpoint into `folder`, which is emptied of an earlier one."""
+    s = resolve(shape)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in list(folder.glob("*.safetensors")) + list(folder.glob("*.json")) + [folder / "spiece.model"]:
+        old.unlink(missing_ok=True)
+    write_json(folder / "config.json", config_json(s))
+    if s["generation_config"] is not None:
+        write_json(folder / "generation_config.json", s["generation_config"])
+    save_weights(s, tensors(s, seed), folder)
+    put_vocabulary(s, folder, link_vocabulary, vocabulary_folder)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)
+
+
+def load_shapes():
+    """The named shapes, in order."""
+    return {shape["name"]: shape for shape in json.loads((HERE / "shapes.json").read_text(encoding="utf-8"))}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder")
+    parser.add_argument("--shape", help="a name in shapes.json")
+    parser.add_argument("--json", default="{}", help="fields of a shape, over those of --shape")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--link-vocabulary", action="store_true", help="link to spiece.model instead of copying it")
+    arguments = parser.parse_args()
+    shapes = load_shapes()
+    if arguments.shape is not None and arguments.shape not in shapes:
+        raise SystemExit(f"no shape {arguments.shape}; there are {', '.join(shapes)}")
+    shape = {**shapes.get(arguments.shape, {}), **json.loads(arguments.json)}
+    make(shape, arguments.seed, arguments.folder, arguments.link_vocabulary)
+
+
+if __name__ == "__main__":
+    main()
