@@ -406,7 +406,9 @@ static sg_status place_tensor(const header_parser *parser, const header_entry *e
 static sg_status place_tensors(header_parser *parser, sg_tensor *tensors, const unsigned char *data,
                                size_t data_size, sg_error *error) {
     uint64_t end = 0;
-    qsort(parser->entries, parser->count, sizeof *parser->entries, compare_by_offsets);
+    if (parser->count > 0) { /* without entries there is no array to hand to qsort */
+        qsort(parser->entries, parser->count, sizeof *parser->entries, compare_by_offsets);
+    }
     for (size_t i = 0; i < parser->count; i++) {
         const header_entry *entry = &parser->entries[i];
         SG_TRY(place_tensor(parser, entry, &tensors[entry->position], end, data, data_size, error));
