@@ -5,25 +5,36 @@
 #include "search/log_probabilities.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "math/softmax.h"
-#include "math/topk.h"
 
-/* True for NaN and +infinity: all exponent bits set, and not the one pattern of -infinity.
- * Integers, so that the compiler can take many at a time. */
-static uint32_t is_poison(float value) {
-    uint32_t bits;
+/* The float's bits as an integer that orders as the floats do: -NaN, -infinity, numbers, +infinity,
+ * +NaN. Least and largest of integers are found many at a time, those of floats are not. */
+static int32_t order_key(float value) {
+    int32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    return (uint32_t)((bits & UINT32_C(0x7fffffff)) >= UINT32_C(0x7f800000)) &
-           (uint32_t)(bits != UINT32_C(0xff800000));
+    return bits < 0 ? bits ^ INT32_MAX : bits;
+}
+
+/* The value of a key of 0 or more, or of a number below 0: the same mapping again. */
+static float key_value(int32_t key) {
+    int32_t bits = key < 0 ? key ^ INT32_MAX : key;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static bool is_poison(float value) {
+    return isnan(value) || (isinf(value) && value > 0.0F);
 }
 
 static sg_status poison_error(const float *logits, size_t vocab_size, size_t row, sg_error *error) {
     size_t token = 0;
-    while (token + 1 < vocab_size && is_poison(logits[token]) == 0) {
+    while (token + 1 < vocab_size && !is_poison(logits[token])) {
         token++;
     }
     return sg_error_set(error, SG_STATUS_NUMERIC,
@@ -33,18 +44,21 @@ static sg_status poison_error(const float *logits, size_t vocab_size, size_t row
 
 sg_status sg_log_probabilities(const float *logits, size_t vocab_size, size_t row, float *logprobs,
                                sg_log_normaliser *normaliser, sg_error *error) {
-    uint32_t poison = 0;
+    int32_t least = INT32_MAX;
+    int32_t largest = INT32_MIN;
     for (size_t i = 0; i < vocab_size; i++) {
-        poison |= is_poison(logits[i]);
+        int32_t key = order_key(logits[i]);
+        least = key < least ? key : least;
+        largest = key > largest ? key : largest;
     }
-    if (poison != 0) {
+    if (largest >= order_key(INFINITY) || least < order_key(-INFINITY)) {
         return poison_error(logits, vocab_size, row, error);
     }
-    float max = logits[sg_argmax(logits, vocab_size)];
-    if (isinf(max)) {
+    if (largest == order_key(-INFINITY)) {
         return sg_error_set(error, SG_STATUS_NUMERIC,
                             "all logits of row %zu are -infinity, expected a finite one", row);
     }
+    float max = key_value(largest);
     for (size_t i = 0; i < vocab_size; i++) {
         logprobs[i] = logits[i] - max;
     }
