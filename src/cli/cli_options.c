@@ -187,7 +187,7 @@ static sg_status store_value(sg_cli_options *options, const sg_option_row *row, 
         good = parse_share(value, field);
         break;
     default:
-        assert(!"an option without a value");
+        assert(takes_value(row));
         break;
     }
     return good ? SG_STATUS_OK : refuse_value(row, where, value, error);

@@ -118,7 +118,7 @@ static bool first_diverging_step(const sg_comparison *comparison, size_t *step) 
 }
 
 static double smallest(const double *values, size_t count) {
-    double least = INFINITY;
+    double least = (double)INFINITY;
     for (size_t i = 0; i < count; i++) {
         least = values[i] < least ? values[i] : least;
     }
@@ -132,7 +132,7 @@ static double explaining_margin(const sg_expectation_case *one_case, const sg_re
     size_t step = 0;
     double margin;
     if (!first_diverging_step(comparison, &step) || steps == 0) {
-        return INFINITY;
+        return (double)INFINITY;
     }
     steps -= beams ? 1 : 0;
     margin = smallest(one_case->margins, step < steps ? step + 1 : steps);
@@ -146,7 +146,7 @@ static void decide(const sg_expectation_case *one_case, const sg_result *result,
                    const sg_comparison_limits *limits, sg_comparison *comparison) {
     bool beams = one_case->options.decoding.num_beams > 1;
     double limit = limits->near_tie;
-    comparison->margin = INFINITY;
+    comparison->margin = (double)INFINITY;
     if (comparison->difference_count == 0) {
         comparison->verdict = SG_VERDICT_EQUAL;
         return;

@@ -173,7 +173,7 @@ static sg_status read_margins(const sg_expectation_file *file, sg_expectation_ca
     for (size_t i = 0; i < one_case->margin_count; i++) {
         const sg_json_value *value = sg_json_at(list, i, NULL);
         const char *text = sg_json_number_text(value);
-        one_case->margins[i] = INFINITY; /* null: there was no second best */
+        one_case->margins[i] = (double)INFINITY; /* null: there was no second best */
         if (sg_json_kind(value) != SG_JSON_EVENT_NULL &&
             (text == NULL || !sg_number_parse_f64(text, strlen(text), &one_case->margins[i]))) {
             return malformed(file, "\"margins\" is no list of numbers", error);
@@ -310,8 +310,8 @@ static sg_status read_settings(const sg_expectation_file *file, sg_expectation_c
 static sg_status read_output(const sg_expectation_file *file, const sg_expectation_case *one_case,
                              const sg_json_value *object, sg_expected_output *output,
                              sg_error *error) {
-    output->logprob = NAN;
-    output->score = NAN;
+    output->logprob = (double)NAN;
+    output->score = (double)NAN;
     SG_TRY(read_ids(file, object, "ids", &output->ids, &output->id_count, error));
     if (output->ids == NULL) {
         return malformed(file, "\"ids\" is missing", error);

@@ -267,7 +267,7 @@ static const sg_option_row option_table[SG_OPTION_COUNT] = {
                                   .commands = MODEL_COMMANDS,
                                   .field = FIELD(decoding.length_penalty),
                                   .value = "X",
-                                  .real_minimum = -INFINITY,
+                                  .real_minimum = -(double)INFINITY,
                                   .expected = "a number",
                                   .help = "beams: scores are divided by length to the X (1.0)"},
     [SG_OPTION_EARLY_STOPPING] = {.name = "early-stopping",
