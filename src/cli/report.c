@@ -291,7 +291,7 @@ sg_status sg_report_empty(const sg_report_style *style, const sg_input_record *r
         begin_record(record, "ok", out);
         (void)sg_buffer_append_text(
             out,
-            "\"text\":\"\",\"fills\":[],\"complete\":true,\"ids\":[],\"raw\":\"\",\"logprob\":0,"
+            "\"text\":\"\",\"fills\":[],\"complete\":true,\"ids\":[],\"raw\":\"\",\"logprob\":0.0,"
             "\"score\":null,\"finish\":\"empty\",\"input_tokens\":0,\"output_tokens\":0,"
             "\"unk_tokens\":0,\"dropped_tokens\":0,\"truncated\":false}");
     }
