@@ -49,7 +49,8 @@ static inline void put_number(sg_buffer *out, uint32_t id, uint64_t value) {
 /* A field of wire type 5 that holds a float. */
 static inline void put_float(sg_buffer *out, uint32_t id, float value) {
     put_tag(out, id, 5);
-    (void)sg_buffer_append(out, &value, sizeof(value)); /* the tests run on little-endian machines */
+    (void)sg_buffer_append(out, &value,
+                           sizeof(value)); /* the tests run on little-endian machines */
 }
 
 /* A piece of the model. */
@@ -82,8 +83,8 @@ static inline void put_charsmap(sg_buffer *out, const sg_buffer *charsmap) {
     sg_buffer_clear(&settings);
 }
 
-/* A charsmap in the making: a double array of `blocks` blocks of 256 units, each node's children in a
- * block of its own, and replacements. */
+/* A charsmap in the making: a double array of `blocks` blocks of 256 units, each node's children in
+ * a block of its own, and replacements. */
 #define CHARSMAP_BLOCKS 320
 
 typedef struct charsmap_maker {

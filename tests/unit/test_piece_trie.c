@@ -12,8 +12,8 @@ static sg_piece_text text_of(const char *bytes) {
 
 /* Each string is found with its index, and nothing else is. */
 static void finds_what_is_there(void) {
-    sg_piece_text texts[] = {text_of("a"),     text_of("ab"), text_of("abcde"), text_of("b"),
-                             text_of("\xE2\x96\x81"), text_of("\xFF")};
+    sg_piece_text texts[] = {text_of("a"), text_of("ab"),           text_of("abcde"),
+                             text_of("b"), text_of("\xE2\x96\x81"), text_of("\xFF")};
     sg_piece_trie trie;
     CHECK_INT(sg_piece_trie_build(&trie, texts, 6, NULL, NULL), SG_STATUS_OK);
     for (size_t i = 0; i < 6; i++) {

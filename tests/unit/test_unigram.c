@@ -42,7 +42,7 @@ static void keeps_the_first_of_equals(void) {
     const char *texts[] = {"<pad>", "</s>", "<unk>", "a", "aa"};
     const float scores[] = {0, 0, 0, -1.0F, -2.0F};
     check_segments(texts, scores, 5, "aa", "4");
-    check_segments(texts, scores, 5, "aaa", "4 3");
+    check_segments(texts, scores, 5, "aaa", "3 4");
 }
 
 /* Neighbouring unknown characters are one id; others keep them apart. */
@@ -55,8 +55,8 @@ static void joins_unknown_characters(void) {
     check_segments(texts, scores, 5, "<unk>z", "2");
 }
 
-/* Where unknown characters score better than a piece made of them, the run is that piece all the same: the
- * reference looks the joined text up. */
+/* Where unknown characters score better than a piece made of them, the run is that piece all the
+ * same: the reference looks the joined text up. */
 static void looks_up_joined_runs(void) {
     const char *texts[] = {"<pad>", "</s>", "<unk>", "xy"};
     const float scores[] = {100.0F, 100.0F, 100.0F, 100.0F};
@@ -64,11 +64,11 @@ static void looks_up_joined_runs(void) {
     check_segments(texts, scores, 4, "xyz", "2");
 }
 
-/* Sums are doubles: in float32 both ways below are equal, and the first found would stay. */
+/* Sums are doubles: in float32 both ways below are equal, and the first found, "ab", would stay. */
 static void adds_in_double(void) {
     const char *texts[] = {"<pad>", "</s>", "<unk>", "a", "b", "ab", "z"};
-    const float scores[] = {0, 0, 0, -16777216.0F, -0.5F, -16777216.0F, -20000000.0F};
-    check_segments(texts, scores, 7, "ab", "5");
+    const float scores[] = {0, 0, 0, -16777216.0F, 0.5F, -16777216.0F, -20000000.0F};
+    check_segments(texts, scores, 7, "ab", "3 4");
 }
 
 /* A piece that is there twice is refused by its text. */
