@@ -47,8 +47,8 @@ typedef struct sg_search_row {
 typedef struct sg_search_hypothesis {
     const int32_t *ids;          /* generated, without the start token */
     const float *token_logprobs; /* [count] the model's own, before processors */
-    size_t count;
-    float score; /* the reference's sequences_scores; NaN for greedy */
+    size_t count;                /* 0 only where everything was banned before an output could end */
+    float score;                 /* the reference's sequences_scores; NaN for greedy */
 } sg_search_hypothesis;
 
 typedef struct sg_search sg_search;
