@@ -25,7 +25,7 @@ from transformers import AutoModelForSeq2SeqLM, GenerationConfig, T5Tokenizer
 PINNED = "5.23.0"
 FAR = 1e9  # a margin where there is no second choice; the reference's own "never" is -1e9
 UNFILLED = -1e8  # below it a score is one of the reference's -1e9 marks
-WHOLE = ("num_beams", "num_return_sequences", "min_new_tokens", "min_length", "no_repeat_ngram_size")
+WHOLE = ("num_beams", "num_return_sequences", "min_length", "no_repeat_ngram_size")
 DEFAULTS = {
     "num_beams": 1,
     "num_return_sequences": 1,
@@ -107,6 +107,9 @@ class Reference:
         for name, default in DEFAULTS.items():
             value = options.get(name, own.get(name))
             resolved[name] = default if value is None else value
+        if options.get("min_new_tokens", own.get("min_new_tokens")) is not None:
+            # The library lets it replace min_length, also where it asks for less.
+            resolved["min_length"] = 0
         for name in ("max_new_tokens", "max_length"):
             if options.get(name) is not None:
                 resolved["max_new_tokens"] = options[name] - (name == "max_length")
@@ -143,6 +146,7 @@ class Reference:
             eos_token_id=ends or None,
             decoder_start_token_id=settings["decoder_start_token_id"],
             max_new_tokens=settings["max_new_tokens"],
+            min_new_tokens=settings["min_new_tokens"] or None,  # even a 0 would switch min_length off
             length_penalty=float(settings["length_penalty"]),
             repetition_penalty=float(settings["repetition_penalty"]),
             early_stopping=settings["early_stopping"],

@@ -142,8 +142,15 @@ class Settings(unittest.TestCase):
         penalties = reference.Reference(make_fixtures.CHECKPOINTS / "penalties").settings("", {})
         self.assertEqual(penalties["eos_token_id"], [1, 45, 77])
         self.assertEqual((penalties["early_stopping"], penalties["max_new_tokens"]), (True, 40))
+        self.assertEqual((penalties["min_length"], penalties["min_new_tokens"]), (0, 6))
         mixed = reference.Reference(make_fixtures.CHECKPOINTS / "mixed").settings("", {})
         self.assertEqual((mixed["max_new_tokens"], mixed["no_repeat_ngram_size"], mixed["min_length"]), (40, 3, 4))
+
+    def test_min_length_alone(self):
+        """A min_length without min_new_tokens keeps the end away (a min_new_tokens of 0 would switch it off)."""
+        short = next(case for case in cases("greedy") if len(case["ids"]) < 6)
+        case = self.reference.run(short["text"], {"min_length": 8, "num_beams": 1, "num_return_sequences": 1})
+        self.assertGreaterEqual(len(case["ids"]), 8)
 
 
 if __name__ == "__main__":
