@@ -10,3 +10,6 @@ else()
                       $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
   add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
 endif()
+if(SWITCHGEN_FUZZ) # lets libFuzzer see which branches an input takes
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
