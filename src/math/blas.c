@@ -218,7 +218,8 @@ const char *sg_blas_description(const sg_blas *blas) {
 
 bool sg_blas_keeps_order(const sg_blas *blas) {
     /* Where tests/unit/test_matmul.c passed with OPENBLAS_CORETYPE set to it. */
-    static const char *const tested[] = {"SkylakeX", "Cooperlake", "Haswell", "Zen", "Nehalem"};
+    static const char *const tested[] = {"SkylakeX",    "Cooperlake", "Haswell", "Zen",
+                                         "Sandybridge", "Nehalem",    "Core2",   "Prescott"};
     for (size_t i = 0; i < sizeof tested / sizeof *tested; i++) {
         if (strcmp(blas->core, tested[i]) == 0) {
             return true;

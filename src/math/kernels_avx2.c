@@ -50,6 +50,13 @@ ALWAYS_INLINE __m256 load8(const unsigned char *w, sg_weight_type type) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
 }
 
+/* Load once: compilers repeat a load in every fused operation that uses it, and loads are what
+ * limits. */
+ALWAYS_INLINE __m256 keep(__m256 value) {
+    __asm__("" : "+x"(value));
+    return value;
+}
+
 /* A tile of `rows` by `outputs` elements; both are constants where this is inlined. */
 ALWAYS_INLINE void multiply_tile(const float *x, const unsigned char *w, sg_weight_type type,
                                  size_t columns, float *y, size_t y_stride, const size_t rows,
@@ -70,7 +77,7 @@ ALWAYS_INLINE void multiply_tile(const float *x, const unsigned char *w, sg_weig
                 rows8[r] = _mm256_loadu_ps(x + r * columns + k + 8 * half);
             }
             for (size_t o = 0; o < outputs; o++) {
-                __m256 w8 = load8(w + (o * columns + k + 8 * half) * size, type);
+                __m256 w8 = keep(load8(w + (o * columns + k + 8 * half) * size, type));
                 for (size_t r = 0; r < rows; r++) {
                     sums[r][o][half] = _mm256_fmadd_ps(rows8[r], w8, sums[r][o][half]);
                 }

@@ -47,6 +47,13 @@ ALWAYS_INLINE __m512 load16(const unsigned char *w, sg_weight_type type) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
+/* Load once: compilers repeat a load in every fused operation that uses it, and loads are what
+ * limits. */
+ALWAYS_INLINE __m512 keep(__m512 value) {
+    __asm__("" : "+v"(value));
+    return value;
+}
+
 /* A tile of `rows` by `outputs` elements; both are constants where this is inlined. */
 ALWAYS_INLINE void multiply_tile(const float *x, const unsigned char *w, sg_weight_type type,
                                  size_t columns, float *y, size_t y_stride, const size_t rows,
@@ -65,7 +72,7 @@ ALWAYS_INLINE void multiply_tile(const float *x, const unsigned char *w, sg_weig
             rows16[r] = _mm512_loadu_ps(x + r * columns + k);
         }
         for (size_t o = 0; o < outputs; o++) {
-            __m512 w16 = load16(w + (o * columns + k) * size, type);
+            __m512 w16 = keep(load16(w + (o * columns + k) * size, type));
             for (size_t r = 0; r < rows; r++) {
                 sums[r][o] = _mm512_fmadd_ps(rows16[r], w16, sums[r][o]);
             }

@@ -128,10 +128,14 @@ static void equals_plain_loop(void) {
  * alignment: what "results do not depend on company" rests on. */
 static void is_independent_of_company(void) {
     static const size_t counts[] = {1, 2, 3, 7, 8, 16, 64, 65};
-    static const size_t shapes[][2] = {{96, 64}, {33, 100}, {64, 256}, {13, 15}};
+    static const size_t shapes[][2] = {{96, 64},   {33, 100},   {64, 256}, {13, 15},
+                                       {130, 768}, {100, 3072}, {64, 9000}};
     uint64_t state = 2;
     for (size_t engine = 0; engine < ENGINES; engine++) {
         for (size_t shape = 0; shape < sizeof shapes / sizeof *shapes; shape++) {
+            if (engine < LEVELS && shape >= 4) {
+                break; /* OpenBLAS changes its ways with the size; own kernels do not */
+            }
             for (int type = 0; type < TYPES; type++) {
                 size_t outputs = shapes[shape][0];
                 size_t columns = shapes[shape][1];
