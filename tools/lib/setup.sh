@@ -36,7 +36,8 @@ has_compilers() {
 
 # The library that the program opens by this name at run time.
 has_openblas() {
-    { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q 'libopenblas\.so\.0 '
+    local libraries
+    libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) && [[ $libraries == *'libopenblas.so.0 '* ]]
 }
 
 # What a package gives is there. An unknown name is looked up in dpkg's list.
