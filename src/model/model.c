@@ -3,6 +3,7 @@
 #include "model/model.h"
 
 #include "base/error.h"
+#include "model/reconcile.h"
 
 static int64_t resolve_capacity(const sg_engine_options *options, const sg_model_config *config) {
     switch (options->capacity_mode) {
@@ -22,11 +23,12 @@ sg_status sg_model_open(const char *directory, const sg_engine_options *options,
     *model = (sg_model){0};
     status = sg_model_config_read(directory, &model->config, error);
     if (status == SG_STATUS_OK) {
-        status = sg_generation_config_read(directory, options->generation_config, &model->config,
-                                           &options->log, &model->generation, error);
+        status = sg_shard_index_open(directory, &model->index, error);
     }
     if (status == SG_STATUS_OK) {
-        status = sg_shard_index_open(directory, &model->index, error);
+        sg_model_reconcile(&model->config, model->index, &options->log);
+        status = sg_generation_config_read(directory, options->generation_config, &model->config,
+                                           &options->log, &model->generation, error);
     }
     if (status == SG_STATUS_OK) {
         status =

@@ -229,12 +229,26 @@ static sg_status allocate_blocks(const sg_model_config *config, sg_weights *weig
     return SG_STATUS_OK;
 }
 
-/* The embedding table called `name`, or *otherwise where the checkpoint lacks it. */
+static sg_status view_table(const binding *to, const sg_tensor *tensor, sg_matrix *matrix) {
+    const size_t shape[2] = {to->config->vocab_size, to->config->d_model};
+    return view_tensor(tensor, 2, shape, matrix, to->error);
+}
+
+/* The embedding table called `name`, or `otherwise` where the checkpoint lacks it. */
 static sg_status bind_table(const binding *to, const char *name, const sg_tensor *otherwise,
                             sg_matrix *matrix) {
     const sg_tensor *tensor = sg_shard_index_find(to->index, name);
-    const size_t shape[2] = {to->config->vocab_size, to->config->d_model};
-    return view_tensor(tensor != NULL ? tensor : otherwise, 2, shape, matrix, to->error);
+    return view_table(to, tensor != NULL ? tensor : otherwise, matrix);
+}
+
+/* The head's own tensor, or NULL. Some untied Switch checkpoints put it in the decoder. */
+static const sg_tensor *find_head(const binding *to) {
+    const sg_tensor *head = sg_shard_index_find(to->index, "lm_head.weight");
+    if (head == NULL && !to->config->tie_word_embeddings &&
+        to->config->type == SG_MODEL_TYPE_SWITCH) {
+        head = sg_shard_index_find(to->index, "decoder.lm_head.weight");
+    }
+    return head;
 }
 
 /* shared.weight, or the first of the other three that is there to stand in for it; NULL if none is.
@@ -253,11 +267,11 @@ static const sg_tensor *find_shared(const sg_shard_index *index) {
 
 /* An untied Switch checkpoint must hold its head, and should hold both embedding tables: the
  * reference fills in random values for what is missing, so there is nothing to be equal to. */
-static sg_status check_untied_switch(const binding *to, const sg_log *log) {
+static sg_status check_untied_switch(const binding *to, const sg_tensor *head, const sg_log *log) {
     if (to->config->type != SG_MODEL_TYPE_SWITCH || to->config->tie_word_embeddings) {
         return SG_STATUS_OK;
     }
-    if (sg_shard_index_find(to->index, "lm_head.weight") == NULL) {
+    if (head == NULL) {
         return sg_error_set(
             to->error, SG_STATUS_MODEL,
             "tensor lm_head.weight is missing; config.json says tie_word_embeddings false");
@@ -276,23 +290,20 @@ static sg_status check_untied_switch(const binding *to, const sg_log *log) {
 
 static sg_status bind_tables(const binding *to, const sg_log *log) {
     const sg_tensor *shared = find_shared(to->index);
+    const sg_tensor *head = find_head(to);
     sg_weights *weights = to->weights;
     if (shared == NULL) {
         return sg_error_set(to->error, SG_STATUS_MODEL, "tensor shared.weight is missing");
     }
-    SG_TRY(check_untied_switch(to, log));
+    SG_TRY(check_untied_switch(to, head, log));
     SG_TRY(bind_table(to, "encoder.embed_tokens.weight", shared,
                       &weights->stacks[SG_STACK_ENCODER].embedding));
     SG_TRY(bind_table(to, "decoder.embed_tokens.weight", shared,
                       &weights->stacks[SG_STACK_DECODER].embedding));
-    SG_TRY(bind_table(to, "lm_head.weight", shared, &weights->head));
+    SG_TRY(view_table(to, head != NULL ? head : shared, &weights->head));
     weights->head_scale = 1.0F;
     if (to->config->tie_word_embeddings) {
         weights->head_scale = (float)(1.0 / sqrt((double)to->config->d_model));
-    }
-    if (sg_shard_index_find(to->index, "decoder.lm_head.weight") != NULL) {
-        sg_log_write(log, SG_LOG_LEVEL_WARNING,
-                     "tensor decoder.lm_head.weight is not used, as in the reference");
     }
     return SG_STATUS_OK;
 }

@@ -13,13 +13,14 @@
 
 /* What differs from a checkpoint that is as it should be. NULL: nothing of that kind. */
 typedef struct zero_fault {
-    const char *without; /* a tensor that is left out */
-    const char *altered; /* a tensor whose description is replaced ... */
-    const char *dtype;   /* ... by this type */
-    const char *shape;   /* ... and this shape, "[2,3]" */
-    size_t bytes;        /* ... and this size */
-    const char *extra;   /* a tensor [1] F32 more, and a second one */
-    const char *second_extra;
+    const char *without;     /* a tensor that is left out */
+    const char *altered;     /* a tensor whose description is replaced ... */
+    const char *dtype;       /* ... by this type */
+    const char *shape;       /* ... and this shape, "[2,3]" */
+    size_t bytes;            /* ... and this size */
+    const char *extra;       /* a tensor more, F32 [1] ... */
+    const char *extra_shape; /* ... or of this shape */
+    size_t extra_bytes;      /* ... and size */
 } zero_fault;
 
 typedef struct zero_writer {
@@ -78,10 +79,9 @@ static inline void zero_checkpoint_write(const temp_dir *dir, const sg_model_con
         abort();
     }
     if (fault->extra != NULL) {
-        zero_write_entry(&to, fault->extra, "F32", "[1]", 4);
-    }
-    if (fault->second_extra != NULL) {
-        zero_write_entry(&to, fault->second_extra, "F32", "[1]", 4);
+        zero_write_entry(&to, fault->extra, "F32",
+                         fault->extra_shape == NULL ? "[1]" : fault->extra_shape,
+                         fault->extra_shape == NULL ? 4 : fault->extra_bytes);
     }
     to.header[to.length++] = '}';
     for (size_t i = 0; i < 8; i++) {
