@@ -24,7 +24,8 @@
 #include "text/unigram.h"
 #include "text/vocabulary.h"
 
-/* Measured on 256 KiB of one letter: 0.5 to 2 KiB cost the same, 4 KiB a third more. */
+/* Measured on 256 KiB of "a", of a CJK letter, of U+FDFA and of English: from 512 to 2048 the times
+ * are the same, at 4096 they are 1.4 to 3.6 times as long. */
 #define NORMALISE_BYTES 1024
 
 #define SPACE_MARK "\xE2\x96\x81"

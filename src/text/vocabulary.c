@@ -35,7 +35,8 @@ static sg_status check_layout(const sg_piece_model *model, sg_error *error) {
     return SG_STATUS_OK;
 }
 
-/* User-defined pieces are taken out of a text as special strings are, but a decoded text keeps them. */
+/* User-defined pieces are taken out of a text as special strings are, but a decoded text keeps
+ * them. */
 static bool is_special_piece(const sg_piece_model *model, size_t index) {
     sg_piece_type type = model->pieces[index].type;
     return type == SG_PIECE_TYPE_CONTROL || type == SG_PIECE_TYPE_USER_DEFINED ||
@@ -47,8 +48,7 @@ static void fill_pieces(sg_vocabulary *vocabulary, const sg_piece_model *model) 
         const sg_piece *piece = &model->pieces[i];
         vocabulary->texts[i] = (sg_piece_text){piece->text, piece->length};
         vocabulary->scores[i] = piece->score;
-        vocabulary->skipped[i] =
-            piece->type == SG_PIECE_TYPE_CONTROL || i <= SG_VOCABULARY_UNK_ID;
+        vocabulary->skipped[i] = piece->type == SG_PIECE_TYPE_CONTROL || i <= SG_VOCABULARY_UNK_ID;
     }
 }
 
