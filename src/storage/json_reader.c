@@ -6,6 +6,9 @@
 #include "storage/json_reader.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -195,6 +198,59 @@ static sg_status read_digits(sg_json_reader *reader, sg_error *error) {
     return SG_STATUS_OK;
 }
 
+/* A number as serde_json 1.0 takes it apart: as many leading digits as fit 64 bits, and an
+ * exponent. */
+typedef struct serde_number {
+    uint64_t significand;
+    int64_t exponent;
+    bool full; /* a digit did not fit; later ones are left out */
+} serde_number;
+
+/* Take in the digits at text[at..length); returns where they end. */
+static size_t take_digits(const char *text, size_t length, size_t at, bool after_point,
+                          serde_number *number) {
+    for (; at < length && text[at] >= '0' && text[at] <= '9'; at++) {
+        uint64_t longer;
+        number->full = number->full || __builtin_mul_overflow(number->significand, 10u, &longer) ||
+                       __builtin_add_overflow(longer, (uint64_t)(text[at] - '0'), &longer);
+        if (!number->full) {
+            number->significand = longer;
+        }
+        number->exponent += (after_point ? 0 : 1) - (number->full ? 0 : 1);
+    }
+    return at;
+}
+
+/* True if serde_json finds the number text[0..length) too large. It multiplies a rounded
+ * significand by a rounded power of ten, which near the largest double overflows for some numbers
+ * that a double can hold. They are refused here too: this reader is never looser.
+ * NOTE: 1.7976931348623158e308 is one. */
+static bool overflows_in_serde(const char *text, size_t length) {
+    serde_number number = {0};
+    char power_text[32];
+    double power = 0.0;
+    size_t at = take_digits(text, length, text[0] == '-' ? 1 : 0, false, &number);
+    if (at < length && text[at] == '.') {
+        number.full = false; /* serde_json tries again after the point */
+        at = take_digits(text, length, at + 1, true, &number);
+    }
+    if (at < length) { /* the exponent: beyond 2^31 the number was refused or is 0 */
+        bool negative = text[at + 1] == '-';
+        int64_t exponent = 0;
+        at += text[at + 1] == '-' || text[at + 1] == '+' ? 2 : 1;
+        for (; at < length && exponent < INT32_MAX; at++) {
+            exponent = exponent * 10 + (text[at] - '0');
+        }
+        number.exponent += negative ? -exponent : exponent;
+    }
+    if (number.significand == 0 || number.exponent < 0) {
+        return false;
+    }
+    (void)snprintf(power_text, sizeof power_text, "1e%" PRId64, number.exponent);
+    return !sg_number_parse_f64(power_text, strlen(power_text), &power) ||
+           !isfinite((double)number.significand * power);
+}
+
 static sg_status read_number(sg_json_reader *reader, sg_error *error) {
     /* 300 digits without an exponent stay below the largest double. */
     bool may_overflow = false;
@@ -219,7 +275,8 @@ static sg_status read_number(sg_json_reader *reader, sg_error *error) {
     reader->text = reader->bytes + begin;
     reader->text_length = reader->offset - begin;
     if ((may_overflow || reader->text_length > 300) &&
-        !sg_number_parse_f64(reader->text, reader->text_length, &value)) {
+        (!sg_number_parse_f64(reader->text, reader->text_length, &value) ||
+         overflows_in_serde(reader->text, reader->text_length))) {
         return fail_at(reader, begin, "a number that a double can hold", error);
     }
     return SG_STATUS_OK;
