@@ -222,7 +222,7 @@ static bool too_many_near_ties(const verify_run *run) {
 static void append_text_report(const verify_run *run, sg_buffer *out) {
     (void)sg_buffer_append(out, run->list.data, run->list.length);
     if (too_many_near_ties(run)) {
-        (void)sg_buffer_append_format(out, "%zu near ties, at most %g%s allowed\n", run->near_ties,
+        (void)sg_buffer_append_format(out, "near ties: %zu, allowed at most %g%s\n", run->near_ties,
                                       run->options->max_near_ties.value,
                                       run->options->max_near_ties.percent ? "%" : "");
     }

@@ -9,8 +9,16 @@
 #define NEAR_TIE_GREEDY 1e-4
 #define NEAR_TIE_BEAMS 1e-5
 
+/* The difference of this kind and candidate: a new one, or the one found before (the best output
+ * stands in a case twice where it has candidates). */
 static sg_difference *add(sg_comparison *comparison, sg_difference_kind kind, size_t candidate) {
     sg_difference *difference;
+    for (size_t i = 0; i < comparison->difference_count; i++) {
+        difference = &comparison->differences[i];
+        if (difference->kind == kind && difference->candidate == candidate) {
+            return difference;
+        }
+    }
     if (comparison->difference_count == SG_COMPARISON_MAX_DIFFERENCES) {
         return &comparison->differences[SG_COMPARISON_MAX_DIFFERENCES - 1];
     }
@@ -96,12 +104,12 @@ static bool is_among(const sg_expected_output *expected, const sg_result *result
 
 /* All expected hypotheses were found, in another order. */
 static bool is_reordered(const sg_expectation_case *one_case, const sg_result *result) {
-    for (size_t i = 0; i < one_case->output_count; i++) {
-        if (!is_among(&one_case->outputs[i], result)) {
+    for (size_t i = 0; i < one_case->candidate_count; i++) {
+        if (!is_among(&one_case->candidates[i], result)) {
             return false;
         }
     }
-    return true;
+    return is_among(&one_case->own, result);
 }
 
 /* The first step at which any hypothesis differs; false if something else than ids differs. */
@@ -160,7 +168,7 @@ static void decide(const sg_expectation_case *one_case, const sg_result *result,
 
 void sg_comparison_run(const sg_expectation_case *one_case, const sg_result *result,
                        const sg_comparison_limits *limits, sg_comparison *comparison) {
-    size_t expected_count = one_case->output_count;
+    size_t expected_count = one_case->candidate_count;
     size_t count = expected_count;
     comparison->difference_count = 0;
     if (one_case->input_ids != NULL) {
@@ -173,8 +181,10 @@ void sg_comparison_run(const sg_expectation_case *one_case, const sg_result *res
         difference->found = (double)result->candidate_count;
         count = result->candidate_count;
     }
+    compare_candidate(comparison, 0, &one_case->own, &result->candidates[0],
+                      limits->score_tolerance);
     for (size_t rank = 0; rank < count; rank++) {
-        compare_candidate(comparison, rank, &one_case->outputs[rank], &result->candidates[rank],
+        compare_candidate(comparison, rank, &one_case->candidates[rank], &result->candidates[rank],
                           limits->score_tolerance);
     }
     decide(one_case, result, limits, comparison);

@@ -322,25 +322,24 @@ static sg_status read_output(const sg_expectation_file *file, const sg_expectati
     return read_real(one_case, object, "score", &output->score, error);
 }
 
-/* The candidates, or the case itself where it has one hypothesis. */
-static sg_status read_outputs(const sg_expectation_file *file, sg_expectation_case *one_case,
-                              sg_error *error) {
-    const sg_json_value *root = sg_json_root(one_case->document);
-    const sg_json_value *candidates = sg_json_member(root, "candidates");
-    size_t count = sg_json_count(candidates == NULL ? root : candidates);
-    if (candidates == NULL || count == 0) {
-        candidates = NULL;
-        count = 1;
+static sg_status read_candidates(const sg_expectation_file *file, sg_expectation_case *one_case,
+                                 sg_error *error) {
+    const sg_json_value *list = sg_json_member(sg_json_root(one_case->document), "candidates");
+    size_t count = list == NULL ? 0 : sg_json_count(list);
+    if (count == 0) {
+        return SG_STATUS_OK;
     }
-    one_case->outputs = sg_memory_alloc_zeroed(count, sizeof *one_case->outputs);
-    if (one_case->outputs == NULL) {
-        return sg_memory_error(error, "a case", count * sizeof *one_case->outputs);
+    if (sg_json_kind(list) != SG_JSON_EVENT_ARRAY_BEGIN) {
+        return malformed(file, "\"candidates\" is no list", error);
     }
-    one_case->output_count = count;
+    one_case->candidates = sg_memory_alloc_zeroed(count, sizeof *one_case->candidates);
+    if (one_case->candidates == NULL) {
+        return sg_memory_error(error, "candidates", count * sizeof *one_case->candidates);
+    }
+    one_case->candidate_count = count;
     for (size_t i = 0; i < count; i++) {
-        SG_TRY(read_output(file, one_case,
-                           candidates == NULL ? root : sg_json_at(candidates, i, NULL),
-                           &one_case->outputs[i], error));
+        SG_TRY(read_output(file, one_case, sg_json_at(list, i, NULL), &one_case->candidates[i],
+                           error));
     }
     return SG_STATUS_OK;
 }
@@ -358,7 +357,8 @@ static sg_status read_case(const sg_expectation_file *file, sg_expectation_case 
     SG_TRY(
         read_ids(file, root, "input_ids", &one_case->input_ids, &one_case->input_id_count, error));
     SG_TRY(read_margins(file, one_case, error));
-    return read_outputs(file, one_case, error);
+    SG_TRY(read_output(file, one_case, root, &one_case->own, error));
+    return read_candidates(file, one_case, error);
 }
 
 sg_status sg_expectation_next(sg_expectation_file *file, sg_expectation_case *one_case, bool *found,
@@ -384,10 +384,11 @@ sg_status sg_expectation_next(sg_expectation_file *file, sg_expectation_case *on
 }
 
 void sg_expectation_case_clear(sg_expectation_case *one_case) {
-    for (size_t i = 0; i < one_case->output_count; i++) {
-        sg_memory_free(one_case->outputs[i].ids);
+    for (size_t i = 0; i < one_case->candidate_count; i++) {
+        sg_memory_free(one_case->candidates[i].ids);
     }
-    sg_memory_free(one_case->outputs);
+    sg_memory_free(one_case->candidates);
+    sg_memory_free(one_case->own.ids);
     sg_memory_free(one_case->input_ids);
     sg_memory_free(one_case->margins);
     sg_json_destroy(one_case->document);

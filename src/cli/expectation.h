@@ -43,8 +43,9 @@ typedef struct sg_expectation_case {
     int32_t eos_token_ids[SG_EXPECTATION_MAX_EOS_IDS];
     int32_t *input_ids; /* owned; NULL where the file does not say */
     size_t input_id_count;
-    sg_expected_output *outputs; /* [output_count] best first; owned */
-    size_t output_count;
+    sg_expected_output own;         /* the case's own fields: the best output */
+    sg_expected_output *candidates; /* [candidate_count] best first; owned; NULL: only the best */
+    size_t candidate_count;
     double *margins; /* owned; NULL where the file does not say */
     size_t margin_count;
 } sg_expectation_case;
