@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "math/cpu.h"
@@ -362,6 +363,49 @@ static void says_what_it_uses(void) {
     sg_matmul_destroy(NULL);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* Where address space is short OpenBLAS would hang while it is loaded: it must not be opened, and a
+ * run that does not insist on it goes on without. */
+static void keeps_openblas_out_of_small_spaces(void) {
+#ifdef SANITIZED
+    printf("sanitizers reserve too much address space to limit it: not tested\n");
+#else
+    struct rlimit before;
+    struct rlimit small;
+    unsigned long pages = 0;
+    log_count count = {0};
+    sg_log log = {count_message, &count};
+    sg_matmul *matmul = NULL;
+    sg_error error;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file != NULL && fscanf(file, "%lu", &pages) == 1 && fclose(file) == 0);
+    CHECK_INT(getrlimit(RLIMIT_AS, &before), 0);
+    small = before;
+    small.rlim_cur = pages * (unsigned long)sysconf(_SC_PAGESIZE) + (64UL << 20);
+    CHECK_INT(setrlimit(RLIMIT_AS, &small), 0);
+    CHECK_INT(
+        sg_matmul_create(SG_MATMUL_BACKEND_BLAS, SG_CPU_LEVEL_AUTO, NULL, &log, &matmul, &error),
+        SG_STATUS_MEMORY);
+    CHECK(matmul == NULL);
+    CHECK_CONTAINS(error.message, "address space");
+    CHECK_CONTAINS(error.hint, "--matmul native");
+    CHECK_INT(
+        sg_matmul_create(SG_MATMUL_BACKEND_AUTO, SG_CPU_LEVEL_AUTO, NULL, &log, &matmul, &error),
+        SG_STATUS_OK);
+    CHECK_INT(count.messages, 1);
+    CHECK(strstr(sg_matmul_description(matmul), "OpenBLAS") == NULL);
+    CHECK_INT(setrlimit(RLIMIT_AS, &before), 0);
+    sg_matmul_destroy(matmul);
+#endif
+}
+
 /* A level that the CPU lacks is refused with the names of what is missing. */
 static void refuses_missing_level(void) {
     sg_cpu_level best;
@@ -392,6 +436,7 @@ int main(void) {
     TEST(takes_very_wide_rows);
     TEST(takes_nothing);
     TEST(says_what_it_uses);
+    TEST(keeps_openblas_out_of_small_spaces);
     TEST(refuses_missing_level);
     for (unsigned threads = 2; threads <= 4; threads++) {
         sg_thread_pool_destroy(pools[threads]);
