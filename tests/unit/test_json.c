@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trees of small documents: structure, spelling of numbers, duplicates, typed getters. */
+#include "support/alloc_fault.h"
 #include "support/temp_dir.h"
 #include "support/test.h"
 
+#include <stdint.h>
 #include <time.h>
 
 #include "base/buffer.h"
@@ -212,6 +214,30 @@ static void files_are_read_up_to_a_maximum(void) {
     temp_dir_remove(&dir);
 }
 
+/* Each allocation of our own fails once while a document is read from a file and parsed. */
+static void every_failed_allocation_is_an_error(void) {
+    temp_dir dir = temp_dir_create();
+    const char *path =
+        temp_dir_write_text(&dir, "a.json", "{\"a\\n\":[1,\"b\\u00e9\",{\"c\":null}],\"d\":true}");
+    sg_json *document = NULL;
+    size_t failures = 0;
+    for (size_t fail_at = 0; fail_at < 1000; fail_at++) {
+        sg_status status;
+        alloc_fault_reset(fail_at);
+        status = sg_json_parse_file(path, 1000, &document, NULL);
+        alloc_fault_reset(SIZE_MAX);
+        if (status == SG_STATUS_OK) {
+            break;
+        }
+        failures++;
+        CHECK_INT(status, SG_STATUS_MEMORY);
+        CHECK(document == NULL);
+    }
+    CHECK(document != NULL && failures > 8);
+    sg_json_destroy(document);
+    temp_dir_remove(&dir);
+}
+
 int main(void) {
     TEST(trees_keep_order_keys_and_spelling);
     TEST(duplicates_and_bad_documents_are_refused);
@@ -220,5 +246,6 @@ int main(void) {
     TEST(long_values_are_cut_in_messages);
     TEST(large_documents_take_no_square_time);
     TEST(files_are_read_up_to_a_maximum);
+    TEST(every_failed_allocation_is_an_error);
     return test_end();
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a name to a directory: the order of the places, names that lead out of them, and what a user
  * reads when nothing is found. */
+#include "support/alloc_fault.h"
 #include "support/temp_dir.h"
 #include "support/test.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -176,6 +178,32 @@ static void long_names_are_not_found(void) {
     temp_dir_remove(&made.dir);
 }
 
+/* Each allocation fails once, also while the hint of a name that is not found is written. */
+static void every_failed_allocation_is_an_error(void) {
+    places made = make_places();
+    char *found = NULL;
+    size_t failures = 0;
+    make_directory(made.second, "m-one");
+    for (size_t fail_at = 0; fail_at < 100; fail_at++) {
+        sg_status status;
+        alloc_fault_reset(fail_at);
+        status = sg_model_locator_find("m-one", &found, NULL);
+        if (status == SG_STATUS_OK) {
+            break;
+        }
+        failures++;
+        CHECK_INT(status, SG_STATUS_MEMORY);
+        CHECK(found == NULL);
+        alloc_fault_reset(fail_at);
+        status = sg_model_locator_find("m-none", &found, NULL);
+        CHECK(status == SG_STATUS_MEMORY || status == SG_STATUS_NOT_FOUND);
+    }
+    alloc_fault_reset(SIZE_MAX);
+    CHECK(found != NULL && failures > 1);
+    sg_memory_free(found);
+    temp_dir_remove(&made.dir);
+}
+
 int main(void) {
     TEST(places_are_searched_in_order);
     TEST(a_directory_is_taken_as_written);
@@ -185,5 +213,6 @@ int main(void) {
     TEST(close_names_and_places_are_told);
     TEST(the_data_directory_has_a_default);
     TEST(long_names_are_not_found);
+    TEST(every_failed_allocation_is_an_error);
     return test_end();
 }

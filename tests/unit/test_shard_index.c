@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints as directories: the single file, shards with their index, and everything that may be
  * wrong with either. */
+#include "support/alloc_fault.h"
 #include "support/temp_dir.h"
 #include "support/test.h"
 
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/buffer.h"
@@ -274,6 +276,35 @@ static void a_change_of_any_file_is_noticed(void) {
     temp_dir_remove(&dir);
 }
 
+/* Each allocation of opening a sharded checkpoint fails once: a clean error each time, and no leak
+ * (AddressSanitizer and valgrind look). */
+static void every_failed_allocation_is_an_error(void) {
+    temp_dir dir = temp_dir_create();
+    sg_shard_index *index = NULL;
+    size_t failures = 0;
+    write_weights(&dir, "1.safetensors", ab, 3);
+    write_weights(&dir, "2.safetensors", cd, 4);
+    write_index(&dir, "{\"weight_map\":{\"\\u0061\":\"1.safetensors\",\"c\":\"2.safetensors\"}}");
+    for (size_t fail_at = 0; fail_at < 1000; fail_at++) {
+        sg_error error = {.code = SG_STATUS_OK};
+        sg_status status;
+        alloc_fault_reset(fail_at);
+        status = sg_shard_index_open(dir.path, &index, &error);
+        alloc_fault_reset(SIZE_MAX);
+        if (status == SG_STATUS_OK) {
+            break;
+        }
+        failures++;
+        CHECK_INT(status, SG_STATUS_MEMORY);
+        CHECK_INT(error.code, SG_STATUS_MEMORY);
+        CHECK_CONTAINS(error.message, "out of memory");
+        CHECK(index == NULL);
+    }
+    CHECK(index != NULL && failures > 20);
+    sg_shard_index_close(index);
+    temp_dir_remove(&dir);
+}
+
 int main(void) {
     TEST(one_file_is_a_checkpoint);
     TEST(shards_are_one_checkpoint);
@@ -283,5 +314,6 @@ int main(void) {
     TEST(hostile_indexes_are_refused);
     TEST(large_indexes_are_read);
     TEST(a_change_of_any_file_is_noticed);
+    TEST(every_failed_allocation_is_an_error);
     return test_end();
 }
