@@ -10,8 +10,8 @@
 #include "text/tokenizer.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -84,19 +84,10 @@ static char *join_path(const char *directory, const char *name) {
     return joined;
 }
 
-static bool is_file(const char *path) {
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
-        return false;
-    }
-    (void)fclose(file);
-    return true;
-}
-
 /* A folder with only tokenizer.json gets its own words: the file looks like what is needed. */
 static sg_status explain_missing(const char *directory, const char *json_path, sg_status status,
                                  sg_error *error) {
-    if (!is_file(json_path)) {
+    if (access(json_path, F_OK) != 0) {
         return status;
     }
     (void)sg_error_set(error, SG_STATUS_NOT_FOUND,
