@@ -2,6 +2,7 @@
 /* Blanks found, cut out and stitched back, on T5's own vocabulary (tests/fixtures/t5). */
 #include "text/sentinels.h"
 
+#include "support/alloc_fault.h"
 #include "support/test.h"
 
 #include "base/memory.h"
@@ -278,6 +279,43 @@ static void reports_a_full_buffer(void) {
     sg_blank_list_clear(&list);
 }
 
+/* Find, write the prompt and stitch once. */
+static sg_status go_all_the_way(void) {
+    const int32_t ids[] = {S(0), MAN, 1};
+    const char *text = "A ___ walks";
+    sg_blank_list list = {0};
+    sg_stitched_fill fill;
+    sg_buffer out;
+    sg_error error = {0};
+    sg_buffer_init(&out, 1 << 20);
+    sg_status status = sg_sentinels_find(tokenizer, text, strlen(text), "___", &list, &error);
+    if (status == SG_STATUS_OK) {
+        status = sg_sentinels_prompt(&list, text, strlen(text), &out);
+    }
+    sg_buffer_clear(&out);
+    if (status == SG_STATUS_OK) {
+        sg_fill_span span = sg_sentinels_cut(tokenizer, ids, 3, end_ids, 1, 0);
+        status = sg_sentinels_stitch(tokenizer, &list, text, strlen(text), ids, &span, true, &fill,
+                                     &out, &error);
+    }
+    sg_buffer_clear(&out);
+    sg_blank_list_clear(&list);
+    return status;
+}
+
+/* Each allocation fails once and is said to. */
+static void survives_failing_allocations(void) {
+    alloc_fault_reset(SIZE_MAX);
+    CHECK_INT(go_all_the_way(), SG_STATUS_OK);
+    size_t count = alloc_fault_count();
+    CHECK(count >= 4);
+    for (size_t i = 0; i < count; i++) {
+        alloc_fault_reset(i);
+        CHECK_INT(go_all_the_way(), SG_STATUS_MEMORY);
+    }
+    alloc_fault_reset(SIZE_MAX);
+}
+
 int main(void) {
     TEST(opens_t5);
     if (tokenizer == NULL) {
@@ -297,6 +335,7 @@ int main(void) {
     TEST(leaves_special_tokens_out);
     TEST(counts_code_points);
     TEST(reports_a_full_buffer);
+    TEST(survives_failing_allocations);
     sg_tokenizer_close(tokenizer);
     return test_end();
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "support/alloc_fault.h"
 #include "support/model_bytes.h"
 #include "support/temp_dir.h"
 #include "support/test.h"
@@ -315,6 +316,69 @@ static void names_what_is_wrong(void) {
     temp_dir_remove(&dir);
 }
 
+static charsmap_maker maker;
+
+/* Write a small model, with a charsmap, and its configuration. */
+static void write_small_model(const temp_dir *dir) {
+    sg_buffer bytes = model_bytes_start();
+    sg_buffer map = model_bytes_start();
+    put_first_pieces(&bytes);
+    put_piece(&bytes, "\342\226\201", -2, PIECE_NORMAL);
+    put_piece(&bytes, "a", -1, PIECE_NORMAL);
+    charsmap_start(&maker);
+    charsmap_rule(&maker, "B", "a");
+    charsmap_write(&maker, &map);
+    put_charsmap(&bytes, &map);
+    (void)temp_dir_write(dir, "spiece.model", bytes.data, bytes.length);
+    (void)temp_dir_write_text(dir, "tokenizer_config.json", "{\"extra_ids\": 2}");
+    sg_buffer_clear(&map);
+    sg_buffer_clear(&bytes);
+}
+
+/* Open, encode and decode once. */
+static sg_status go_all_the_way(const temp_dir *dir) {
+    sg_tokenizer *small = NULL;
+    sg_token_ids ids = {0};
+    sg_buffer out;
+    sg_error error = {0};
+    sg_buffer_init(&out, 1 << 20);
+    sg_status status = sg_tokenizer_open(dir->path, &small, &error);
+    if (status == SG_STATUS_OK) {
+        status = sg_tokenizer_encode(small, "aB<extra_id_1>xB", 16, &ids, &error);
+    }
+    if (status == SG_STATUS_OK) {
+        CHECK_TEXT(ids_text(&ids), "3 4 4 5 3 2 4 1");
+        status = sg_tokenizer_decode(small, ids.ids, ids.count, SG_DECODE_FORM_RAW, &out, &error);
+    }
+    CHECK((status == SG_STATUS_OK) == (error.message[0] == '\0'));
+    sg_buffer_clear(&out);
+    sg_token_ids_clear(&ids);
+    sg_tokenizer_close(small);
+    return status;
+}
+
+/* Each allocation fails once: out of memory is said, nothing leaks (under the sanitizer), nothing
+ * breaks. */
+static void survives_failing_allocations(void) {
+    temp_dir dir = temp_dir_create();
+    write_small_model(&dir);
+    alloc_fault_reset(SIZE_MAX);
+    CHECK_INT(go_all_the_way(&dir), SG_STATUS_OK);
+    size_t count = alloc_fault_count();
+    size_t failed = 0;
+    CHECK(count > 20);
+    for (size_t i = 0; i < count; i++) {
+        alloc_fault_reset(i);
+        sg_status status = go_all_the_way(&dir);
+        CHECK(status == SG_STATUS_MEMORY ||
+              status == SG_STATUS_OK); /* giving memory back may fail */
+        failed += status == SG_STATUS_MEMORY ? 1 : 0;
+    }
+    alloc_fault_reset(SIZE_MAX);
+    CHECK(failed + 5 > count);
+    temp_dir_remove(&dir);
+}
+
 int main(void) {
     TEST(opens_t5);
     if (tokenizer == NULL) {
@@ -333,6 +397,7 @@ int main(void) {
     TEST(encodes_nuls);
     TEST(follows_the_configuration);
     TEST(names_what_is_wrong);
+    TEST(survives_failing_allocations);
     sg_tokenizer_close(tokenizer);
     return test_end();
 }
