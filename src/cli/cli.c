@@ -66,8 +66,20 @@ sg_exit_code sg_command_print(sg_cli_context *context, const sg_buffer *text) {
     return code;
 }
 
+/* The file that verify or inspect reads must not be one that the command writes. */
+static sg_status check_outputs(const sg_cli_options *options, sg_error *error) {
+    bool reads_operand =
+        options->command == SG_CLI_COMMAND_VERIFY || options->command == SG_CLI_COMMAND_INSPECT;
+    if (!reads_operand || options->operand_count == 0) {
+        return SG_STATUS_OK;
+    }
+    SG_TRY(sg_output_check_apart(options->output, options->operands[0], error));
+    return sg_output_check_apart(options->record, options->operands[0], error);
+}
+
 static sg_exit_code run_command(sg_cli_context *context) {
     const sg_cli_options *options = context->options;
+    sg_error error = {.code = SG_STATUS_OK};
     if (options->help) {
         bool overview =
             options->command == SG_CLI_COMMAND_FILL || options->command == SG_CLI_COMMAND_HELP;
@@ -75,6 +87,9 @@ static sg_exit_code run_command(sg_cli_context *context) {
     }
     if (options->version) {
         return sg_command_version(context);
+    }
+    if (check_outputs(options, &error) != SG_STATUS_OK) {
+        return sg_command_fail(context, &error);
     }
     switch (options->command) {
     case SG_CLI_COMMAND_VERIFY:

@@ -446,6 +446,9 @@ sg_exit_code sg_command_inspect(sg_cli_context *context) {
         code = sg_command_fail(context, &error);
     } else {
         append_problems(&run);
+        if (run.out.status == SG_STATUS_OK) {
+            run.out.status = run.problems.status;
+        }
         code = sg_command_print(context, &run.out);
         code = code == SG_EXIT_CODE_OK && run.problem_count > 0 ? SG_EXIT_CODE_MODEL : code;
     }

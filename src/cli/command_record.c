@@ -118,7 +118,12 @@ static sg_status record_text(record_run *run, sg_text text, const sg_infill_opti
                              sg_error *error) {
     sg_request request;
     sg_result *result = NULL;
-    sg_status status = sg_request_prepare(run->setup.engine, text, options, &request, error);
+    sg_status status;
+    if (memchr(text.bytes, '\0', text.length) != NULL) {
+        return sg_error_set(error, SG_STATUS_BAD_RECORD,
+                            "the text holds a NUL, which an expectation file cannot");
+    }
+    status = sg_request_prepare(run->setup.engine, text, options, &request, error);
     if (status == SG_STATUS_OK) {
         status = sg_session_fill(run->setup.session, text, options, &result, error);
     }

@@ -255,6 +255,9 @@ static sg_exit_code print_report(verify_run *run) {
     } else {
         append_text_report(run, &out);
     }
+    if (out.status == SG_STATUS_OK) {
+        out.status = run->list.status; /* a list cut short must not pass for a whole one */
+    }
     code = sg_command_print(run->context, &out);
     sg_buffer_clear(&out);
     return code == SG_EXIT_CODE_OK && !passed ? SG_EXIT_CODE_DIFFERENCE : code;

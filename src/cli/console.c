@@ -44,20 +44,26 @@ static void shape_of(const char *message, char *shape, size_t size) {
     shape[length] = '\0';
 }
 
+static bool is_same_kind(const char *message, const char *other) {
+    char shape[SG_ERROR_MESSAGE_SIZE];
+    char other_shape[SG_ERROR_MESSAGE_SIZE];
+    shape_of(message, shape, sizeof shape);
+    shape_of(other, other_shape, sizeof other_shape);
+    return strcmp(shape, other_shape) == 0;
+}
+
 /* True if a warning of this kind was printed before; it is counted then. */
 static bool is_repeated(sg_console *console, const char *message) {
-    char shape[SG_ERROR_MESSAGE_SIZE];
-    shape_of(message, shape, sizeof shape);
     for (size_t i = 0; i < console->kind_count; i++) {
-        if (strcmp(console->kinds[i].shape, shape) == 0) {
+        if (is_same_kind(console->kinds[i].message, message)) {
             console->kinds[i].count++;
             return true;
         }
     }
     if (console->kind_count < SG_CONSOLE_MAX_KINDS) {
-        char *copy = sg_memory_copy_text(shape, strlen(shape));
+        char *copy = sg_memory_copy_text(message, strlen(message));
         if (copy != NULL) {
-            console->kinds[console->kind_count++] = (sg_console_kind){.shape = copy, .count = 1};
+            console->kinds[console->kind_count++] = (sg_console_kind){.message = copy, .count = 1};
         }
     }
     return false;
@@ -96,11 +102,11 @@ void sg_console_clear(sg_console *console) {
     char line[LINE_SIZE];
     for (size_t i = 0; i < console->kind_count; i++) {
         if (console->kinds[i].count > 1) {
-            (void)snprintf(line, sizeof line, "switch-gen: warning: %zu times: %s\n",
-                           console->kinds[i].count, console->kinds[i].shape);
+            (void)snprintf(line, sizeof line, "switch-gen: warning: %zu times in all: %s\n",
+                           console->kinds[i].count, console->kinds[i].message);
             write_line(console, line);
         }
-        sg_memory_free(console->kinds[i].shape);
+        sg_memory_free(console->kinds[i].message);
     }
     console->kind_count = 0;
 }

@@ -14,7 +14,7 @@
 
 /* A warning that was printed once. Two warnings are of one kind if they differ in digits only. */
 typedef struct sg_console_kind {
-    char *shape; /* the message with every run of digits as one '#' */
+    char *message; /* the first one */
     size_t count;
 } sg_console_kind;
 

@@ -137,6 +137,19 @@ sg_status sg_output_open(sg_output *output, const char *path, const sg_input *in
     return open_part(output, error);
 }
 
+sg_status sg_output_check_apart(const char *path, const char *input_path, sg_error *error) {
+    struct stat output;
+    struct stat input;
+    if (path == NULL || stat(path, &output) != 0 || stat(input_path, &input) != 0 ||
+        !S_ISREG(output.st_mode)) {
+        return SG_STATUS_OK;
+    }
+    if (output.st_dev == input.st_dev && output.st_ino == input.st_ino) {
+        return refuse_input(path, error);
+    }
+    return SG_STATUS_OK;
+}
+
 /* A descriptor that somebody set to non-blocking: wait until it takes more. */
 static bool wait_until_writable(int descriptor) {
     struct pollfd wanted = {.fd = descriptor, .events = POLLOUT};

@@ -28,6 +28,10 @@ typedef struct sg_output {
 sg_status sg_output_open(sg_output *output, const char *path, const sg_input *input,
                          sg_error *error) SG_MUST_CHECK;
 
+/* SG_STATUS_ARGUMENT if `path` (may be NULL) and the file at `input_path` are one file. */
+sg_status sg_output_check_apart(const char *path, const char *input_path,
+                                sg_error *error) SG_MUST_CHECK;
+
 /* Write all bytes. Errors: SG_STATUS_IO. */
 sg_status sg_output_write(sg_output *output, const void *bytes, size_t length,
                           sg_error *error) SG_MUST_CHECK;
