@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strict JSON as events: every byte from outside passes this reader first.
  *
- * It accepts what serde_json accepts and nothing else: valid UTF-8, RFC 8259 grammar and white space,
- * no BOM, no raw control characters in strings, no lone surrogate escapes, no number that overflows a
- * double, at most 127 levels of nesting. Duplicate keys are the caller's to judge. */
+ * It accepts what serde_json accepts and nothing else: valid UTF-8, RFC 8259 grammar and white
+ * space, no BOM, no raw control characters in strings, no lone surrogate escapes, no number that
+ * overflows a double, at most 127 levels of nesting. Duplicate keys are the caller's to judge. */
 #ifndef SG_STORAGE_JSON_READER_H
 #define SG_STORAGE_JSON_READER_H
 
@@ -54,13 +54,15 @@ void sg_json_reader_clear(sg_json_reader *reader);
 
 /* The next event; text[0..text_length) (no NUL; may hold NULs) is valid until the next call.
  * Errors: SG_STATUS_BAD_JSON with the byte offset and what was found; SG_STATUS_MEMORY. */
-sg_status sg_json_reader_next(sg_json_reader *reader, sg_json_event *event, sg_error *error) SG_MUST_CHECK;
+sg_status sg_json_reader_next(sg_json_reader *reader, sg_json_event *event,
+                              sg_error *error) SG_MUST_CHECK;
 
 /* After an event that begins a value: skip to that value's end (checking all of it). */
-sg_status sg_json_reader_skip(sg_json_reader *reader, sg_json_event begun, sg_error *error) SG_MUST_CHECK;
+sg_status sg_json_reader_skip(sg_json_reader *reader, sg_json_event begun,
+                              sg_error *error) SG_MUST_CHECK;
 
-/* The number of the last NUMBER event as an unsigned integer written plainly ("12"; not "12.0", "-0",
- * "1e1"). False if it is not one or does not fit. */
+/* The number of the last NUMBER event as an unsigned integer written plainly ("12"; not "12.0",
+ * "-0", "1e1"). False if it is not one or does not fit. */
 bool sg_json_number_u64(const sg_json_reader *reader, uint64_t *out);
 
 #endif

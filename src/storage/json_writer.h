@@ -8,8 +8,8 @@
 
 #include "base/buffer.h"
 
-/* Append a string in quotes; `text` is valid UTF-8, may hold NULs. Escapes only what RFC 8259 demands
- * (quote, backslash, control characters); everything else is written as it is. */
+/* Append a string in quotes; `text` is valid UTF-8, may hold NULs. Escapes only what RFC 8259
+ * demands (quote, backslash, control characters); everything else is written as it is. */
 void sg_json_write_string(sg_buffer *buffer, const char *text, size_t length);
 
 /* Append the shortest decimal that reads back as the same float32; null if not finite. */

@@ -23,9 +23,10 @@ typedef struct sg_mapped_file {
 } sg_mapped_file;
 
 /* Map `path`. Nothing is read. On failure *file is zeroed (close is allowed).
- * Errors: SG_STATUS_NOT_FOUND; SG_STATUS_MODEL where it is no regular file (a directory, FIFO or device;
- * links are followed; never blocks); SG_STATUS_IO; SG_STATUS_MEMORY. */
-sg_status sg_mapped_file_open(const char *path, sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
+ * Errors: SG_STATUS_NOT_FOUND; SG_STATUS_MODEL where it is no regular file (a directory, FIFO or
+ * device; links are followed; never blocks); SG_STATUS_IO; SG_STATUS_MEMORY. */
+sg_status sg_mapped_file_open(const char *path, sg_mapped_file *file,
+                              sg_error *error) SG_MUST_CHECK;
 
 /* Unmap and free. Allowed on a zeroed struct and twice. */
 void sg_mapped_file_close(sg_mapped_file *file);
@@ -38,8 +39,8 @@ sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *e
 sg_status sg_file_read_small(const char *path, size_t maximum, char **data, size_t *length,
                              sg_error *error) SG_MUST_CHECK;
 
-/* Open `path` for reading; it must be a regular file (errors as sg_mapped_file_open). *descriptor is the
- * caller's to close; *identity is what the file was. */
+/* Open `path` for reading; it must be a regular file (errors as sg_mapped_file_open). *descriptor
+ * is the caller's to close; *identity is what the file was. */
 sg_status sg_file_open(const char *path, int *descriptor, sg_file_identity *identity,
                        sg_error *error) SG_MUST_CHECK;
 

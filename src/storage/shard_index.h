@@ -15,13 +15,14 @@ typedef struct sg_shard_index sg_shard_index;
 
 /* Open the checkpoint in `directory`. As in the reference (transformers 5.23.0, modeling_utils.py
  * _get_resolved_checkpoint_files and utils/hub.py get_checkpoint_shard_files): where both forms are
- * present the single file is taken and the index not read; of the index only the set of files counts, and
- * every tensor of every listed file is part of the checkpoint, named in weight_map or not.
- * Stricter than the reference, because each is a sign of mixed-up files: refused are a shard name that is
- * no plain file name in the folder, a key that weight_map has twice, a tensor that weight_map puts in a
- * file which lacks it, and a tensor that two files hold (the reference takes the later file's).
- * Errors: SG_STATUS_NOT_FOUND (no safetensors; the hint names what is there: .bin, .h5, .msgpack; or a
- * listed file is missing), _MODEL, _IO, _MEMORY. Owned by the caller on success. */
+ * present the single file is taken and the index not read; of the index only the set of files
+ * counts, and every tensor of every listed file is part of the checkpoint, named in weight_map or
+ * not. Stricter than the reference, because each is a sign of mixed-up files: refused are a shard
+ * name that is no plain file name in the folder, a key that weight_map has twice, a tensor that
+ * weight_map puts in a file which lacks it, and a tensor that two files hold (the reference takes
+ * the later file's). Errors: SG_STATUS_NOT_FOUND (no safetensors; the hint names what is there:
+ * .bin, .h5, .msgpack; or a listed file is missing), _MODEL, _IO, _MEMORY. Owned by the caller on
+ * success. */
 sg_status sg_shard_index_open(const char *directory, sg_shard_index **index,
                               sg_error *error) SG_MUST_CHECK;
 
@@ -42,6 +43,7 @@ size_t sg_shard_index_file_count(const sg_shard_index *index);
 const sg_mapped_file *sg_shard_index_file(const sg_shard_index *index, size_t position);
 
 /* SG_STATUS_CHANGED if any file is no longer what it was when it was opened. */
-sg_status sg_shard_index_check_unchanged(const sg_shard_index *index, sg_error *error) SG_MUST_CHECK;
+sg_status sg_shard_index_check_unchanged(const sg_shard_index *index,
+                                         sg_error *error) SG_MUST_CHECK;
 
 #endif

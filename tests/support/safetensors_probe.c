@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths in, verdicts out, for tools/reference/check_safetensors.py: each line of standard input names a
- * file; "ok NAMES" (number of tensors) or "refused MESSAGE" is written for it, one line each, in order. */
+/* Paths in, verdicts out, for tools/reference/check_safetensors.py: each line of standard input
+ * names a file; "ok NAMES" (number of tensors) or "refused MESSAGE" is written for it, one line
+ * each, in order. */
 #include <stdio.h>
 #include <string.h>
 
