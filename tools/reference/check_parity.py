@@ -123,9 +123,14 @@ def run(command, **keywords):
     return subprocess.run([str(part) for part in command], capture_output=True, **keywords)
 
 
+def machine(backend):
+    """One thread where a backend is forced; what a user gets by default where none is."""
+    return ["--matmul", backend] + ([] if backend == "auto" else ["--threads", "1"])
+
+
 def fill(executable, model, prompts, search, backend, options):
     """The records of `fill --format jsonl`, in order."""
-    command = [executable, "fill", "--model", model, "-f", prompts, "--format", "jsonl", "--matmul", backend]
+    command = [executable, "fill", "--model", model, "-f", prompts, "--format", "jsonl", *machine(backend)]
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), value]
     done = run(command)
@@ -158,7 +163,7 @@ def loaded(model, cache={}):
 
 def check_verify(executable, path, model, backend, tally):
     """`verify` must agree: no difference where `fill` showed none."""
-    done = run([executable, "verify", path, "--model", model, "--matmul", backend])
+    done = run([executable, "verify", path, "--model", model, *machine(backend)])
     expected = VERIFY_DIFFERENCE if tally.different else 0
     if done.returncode != expected and not (tally.near_ties and done.returncode == VERIFY_DIFFERENCE):
         output = (done.stdout + done.stderr).decode("utf-8", "replace")[-800:]
