@@ -125,7 +125,8 @@ static sg_status resolve_settings(const sg_engine *engine, sg_request *request, 
     SG_TRY(resolve_integer("min_length", option->min_length, model->min_length, 0, 0, most,
                            &to->min_length, error));
     if (option->min_new_tokens == SG_OPTION_UNSET && model->min_new_tokens != SG_OPTION_UNSET) {
-        /* A model's min_new_tokens, even 0, takes the place of any min_length: generate() does so. */
+        /* A model's min_new_tokens, even 0, takes the place of any min_length: generate() does so.
+         */
         to->min_length = 0;
     }
     SG_TRY(resolve_integer("no_repeat_ngram_size", option->no_repeat_ngram_size,

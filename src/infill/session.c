@@ -17,6 +17,53 @@
 #define GROUP_SOURCE_TOKENS 4096
 #define GROUP_ROWS 64
 
+/* Number every block's experts, and make a mark for each. */
+static sg_status init_touched(sg_session *session, sg_error *error) {
+    const sg_model *model = &session->engine->model;
+    for (int stack = SG_STACK_ENCODER; stack <= SG_STACK_DECODER; stack++) {
+        const sg_stack_weights *weights = &model->weights.stacks[stack];
+        session->rows[stack] = sg_memory_alloc(weights->num_blocks, sizeof **session->rows);
+        if (session->rows[stack] == NULL) {
+            return sg_memory_error(error, "statistics", weights->num_blocks);
+        }
+        for (size_t block = 0; block < weights->num_blocks; block++) {
+            session->rows[stack][block] = session->experts;
+            session->experts += weights->blocks[block].is_sparse ? model->config.num_experts : 0;
+        }
+    }
+    session->touched = sg_memory_alloc_zeroed(session->experts, sizeof *session->touched);
+    return session->touched != NULL ? SG_STATUS_OK
+                                    : sg_memory_error(error, "statistics", session->experts);
+}
+
+static void note_routing(void *context, sg_stack stack, size_t block, const int32_t *expert,
+                         const float *gate, size_t tokens) {
+    sg_session *session = context;
+    bool *touched = session->touched + session->rows[stack][block];
+    (void)gate;
+    for (size_t i = 0; i < tokens; i++) {
+        if (expert[i] >= 0) {
+            touched[expert[i]] = true;
+        }
+    }
+}
+
+sg_probe sg_session_probe(sg_session *session) {
+    return (sg_probe){.see_routing = note_routing, .context = session};
+}
+
+sg_statistics sg_session_statistics(const sg_session *session) {
+    const sg_shard_index *index = session->engine->model.index;
+    sg_statistics statistics = {.weight_bytes = sg_shard_index_bytes(index),
+                                .weight_files = sg_shard_index_file_count(index),
+                                .experts = session->experts,
+                                .kernels = sg_matmul_description(session->matmul)};
+    for (size_t i = 0; i < session->experts; i++) {
+        statistics.experts_touched += session->touched[i] ? 1 : 0;
+    }
+    return statistics;
+}
+
 sg_status sg_session_create(const sg_engine *engine, sg_session **session, sg_error *error) {
     unsigned threads = engine->options.threads;
     sg_session *made;
@@ -36,6 +83,9 @@ sg_status sg_session_create(const sg_engine *engine, sg_session **session, sg_er
         status = sg_matmul_create(engine->options.matmul, engine->options.cpu, made->pool,
                                   &engine->options.log, &made->matmul, error);
     }
+    if (status == SG_STATUS_OK) {
+        status = init_touched(made, error);
+    }
     if (status != SG_STATUS_OK) {
         sg_session_destroy(made);
         return status;
@@ -48,6 +98,9 @@ void sg_session_destroy(sg_session *session) {
     if (session != NULL) {
         sg_matmul_destroy(session->matmul);
         sg_thread_pool_destroy(session->pool);
+        sg_memory_free(session->touched);
+        sg_memory_free(session->rows[SG_STACK_ENCODER]);
+        sg_memory_free(session->rows[SG_STACK_DECODER]);
         sg_memory_free(session);
     }
 }
@@ -143,7 +196,8 @@ static sg_status group_run(sg_session *session, group *at, sg_result **results, 
         }
     }
     if (running > 0) {
-        SG_TRY(sg_infill_run(session, at->running, running, at->running_errors, NULL, error));
+        const sg_probe probe = sg_session_probe(session);
+        SG_TRY(sg_infill_run(session, at->running, running, at->running_errors, &probe, error));
     }
     for (size_t i = 0; i < at->size; i++) {
         if (errors[i].code != SG_STATUS_OK) {

@@ -22,7 +22,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "math/cpu_quota.h"
+#include "base/cgroup.h"
 
 #define MAX_THREADS 1024
 #define STACK_BYTES ((size_t)1 << 20)
@@ -93,7 +93,7 @@ static unsigned count_affinity(void) {
 
 unsigned sg_thread_pool_default_count(void) {
     unsigned cpus = count_affinity();
-    unsigned quota = sg_cpu_quota("");
+    unsigned quota = sg_cgroup_cpus("");
     unsigned count = quota != 0 && quota < cpus ? quota : cpus;
     return count < MAX_THREADS ? count : MAX_THREADS;
 }

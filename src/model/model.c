@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "model/reconcile.h"
+#include "model/residency.h"
 
 static int64_t resolve_capacity(const sg_engine_options *options, const sg_model_config *config) {
     switch (options->capacity_mode) {
@@ -36,6 +37,9 @@ sg_status sg_model_open(const char *directory, const sg_engine_options *options,
         if (status != SG_STATUS_OK) {
             status = sg_error_prefix(error, status, "%s", directory);
         }
+    }
+    if (status == SG_STATUS_OK) {
+        status = sg_residency_apply(model->index, options->load, &options->log, error);
     }
     if (status != SG_STATUS_OK) {
         sg_model_close(model);

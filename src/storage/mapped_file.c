@@ -146,6 +146,50 @@ void sg_mapped_file_close(sg_mapped_file *file) {
     *file = (sg_mapped_file){0};
 }
 
+/* pread into data[0..size), which is writable. */
+static sg_status read_all(const sg_mapped_file *file, unsigned char *data, sg_error *error) {
+    size_t done = 0;
+    while (done < file->size) {
+        ssize_t got = pread(file->descriptor, data + done, file->size - done, (off_t)done);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return sg_error_from_errno(error, errno, "%s", file->path);
+        }
+        if (got == 0) {
+            return sg_error_set(error, SG_STATUS_CHANGED,
+                                "%s: changed while it was read: it had %zu bytes, now ends at %zu",
+                                file->path, file->size, done);
+        }
+        done += (size_t)got;
+    }
+    return SG_STATUS_OK;
+}
+
+sg_status sg_mapped_file_read_in(sg_mapped_file *file, sg_error *error) {
+    void *pages;
+    if (file->data == NULL) {
+        return SG_STATUS_OK;
+    }
+    pages = mmap((void *)(uintptr_t)file->data, file->size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (pages == MAP_FAILED) {
+        return sg_error_from_errno(error, errno, "%s: memory for %zu bytes", file->path,
+                                   file->size);
+    }
+    SG_TRY(read_all(file, pages, error));
+    (void)mprotect(pages, file->size, PROT_READ);
+    return sg_mapped_file_check_unchanged(file, error);
+}
+
+sg_status sg_mapped_file_lock(const sg_mapped_file *file, sg_error *error) {
+    if (file->data != NULL && mlock(file->data, file->size) != 0) {
+        return sg_error_from_errno(error, errno, "%s: cannot be locked in memory", file->path);
+    }
+    return SG_STATUS_OK;
+}
+
 sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *error) {
     struct stat found;
     sg_file_identity now;

@@ -31,6 +31,15 @@ sg_status sg_mapped_file_open(const char *path, sg_mapped_file *file,
 /* Unmap and free. Allowed on a zeroed struct and twice. */
 void sg_mapped_file_close(sg_mapped_file *file);
 
+/* Read the whole file into memory of the process's own that takes the mapping's place: `data` stays
+ * where it is, and what happens to the file later cannot be seen. Errors: SG_STATUS_MEMORY, _IO,
+ * _CHANGED (the file is shorter than it was); the file is then to be closed. */
+sg_status sg_mapped_file_read_in(sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
+
+/* Keep every page of the file in memory (mlock). Errors: SG_STATUS_IO, SG_STATUS_MEMORY; the file
+ * stays usable. */
+sg_status sg_mapped_file_lock(const sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
+
 /* SG_STATUS_CHANGED with a message if the file is no longer what it was when it was opened. */
 sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
 

@@ -489,3 +489,25 @@ sg_status sg_shard_index_check_unchanged(const sg_shard_index *index, sg_error *
     }
     return SG_STATUS_OK;
 }
+
+uint64_t sg_shard_index_bytes(const sg_shard_index *index) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < index->file_count; i++) {
+        bytes += index->files[i].mapping.identity.size;
+    }
+    return bytes;
+}
+
+sg_status sg_shard_index_read_in(sg_shard_index *index, sg_error *error) {
+    for (size_t i = 0; i < index->file_count; i++) {
+        SG_TRY(sg_mapped_file_read_in(&index->files[i].mapping, error));
+    }
+    return SG_STATUS_OK;
+}
+
+sg_status sg_shard_index_lock(const sg_shard_index *index, sg_error *error) {
+    for (size_t i = 0; i < index->file_count; i++) {
+        SG_TRY(sg_mapped_file_lock(&index->files[i].mapping, error));
+    }
+    return SG_STATUS_OK;
+}

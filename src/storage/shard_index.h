@@ -42,6 +42,14 @@ const sg_tensor *sg_shard_index_find(const sg_shard_index *index, const char *na
 size_t sg_shard_index_file_count(const sg_shard_index *index);
 const sg_mapped_file *sg_shard_index_file(const sg_shard_index *index, size_t position);
 
+/* Bytes of all weight files. */
+uint64_t sg_shard_index_bytes(const sg_shard_index *index);
+
+/* Bring all files into memory as sg_mapped_file_read_in or _lock does; tensors stay where they are.
+ */
+sg_status sg_shard_index_read_in(sg_shard_index *index, sg_error *error) SG_MUST_CHECK;
+sg_status sg_shard_index_lock(const sg_shard_index *index, sg_error *error) SG_MUST_CHECK;
+
 /* SG_STATUS_CHANGED if any file is no longer what it was when it was opened. */
 sg_status sg_shard_index_check_unchanged(const sg_shard_index *index,
                                          sg_error *error) SG_MUST_CHECK;

@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "math/cpu_quota.h"
 #include "support/test.h"
 
 #define MOST 1000
@@ -110,53 +109,10 @@ static void refuses_bad_counts(void) {
     CHECK(sg_thread_pool_default_count() >= 1);
 }
 
-static void write_file(const char *root, const char *path, const char *text) {
-    char name[512];
-    (void)snprintf(name, sizeof name, "%s%s", root, path);
-    for (char *slash = strchr(name + strlen(root) + 1, '/'); slash != NULL;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(name, 0700);
-        *slash = '/';
-    }
-    FILE *file = fopen(name, "w");
-    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
-}
-
-/* Quotas of both versions of control groups, of the group itself and of its ancestors; garbage is
- * no limit. */
-static void reads_quotas(void) {
-    char root[] = "/tmp/sg_quota_XXXXXX";
-    CHECK(mkdtemp(root) != NULL);
-    CHECK_INT(sg_cpu_quota(root), 0);
-    write_file(root, "/proc/self/cgroup", "0::/outer/inner\n");
-    CHECK_INT(sg_cpu_quota(root), 0);
-    write_file(root, "/sys/fs/cgroup/outer/inner/cpu.max", "max 100000\n");
-    CHECK_INT(sg_cpu_quota(root), 0);
-    write_file(root, "/sys/fs/cgroup/outer/cpu.max", "250000 100000\n");
-    CHECK_INT(sg_cpu_quota(root), 3);
-    write_file(root, "/sys/fs/cgroup/outer/inner/cpu.max", "50000 100000\n");
-    CHECK_INT(sg_cpu_quota(root), 1);
-    write_file(root, "/sys/fs/cgroup/outer/inner/cpu.max", "many\n");
-    CHECK_INT(sg_cpu_quota(root), 3);
-    write_file(root, "/proc/self/cgroup",
-               "12:cpuset:/\n4:cpu,cpuacct:/box\n1:name=systemd:/x\ngarbage\n");
-    CHECK_INT(sg_cpu_quota(root), 0);
-    write_file(root, "/sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us", "200000\n");
-    write_file(root, "/sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_period_us", "100000\n");
-    CHECK_INT(sg_cpu_quota(root), 2);
-    write_file(root, "/sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us", "-1\n");
-    CHECK_INT(sg_cpu_quota(root), 0);
-    char command[64];
-    (void)snprintf(command, sizeof command, "rm -r %s", root);
-    CHECK_INT(system(command), 0);
-}
-
 int main(void) {
     TEST(visits_each_index_once);
     TEST(null_runs_on_caller);
     TEST(workers_block_signals);
     TEST(refuses_bad_counts);
-    TEST(reads_quotas);
     return test_end();
 }
