@@ -618,6 +618,7 @@ void sg_cli_options_warn_without_effect(const sg_cli_options *options, const sg_
 sg_engine_options sg_cli_options_engine(const sg_cli_options *options, sg_log log) {
     sg_engine_options engine = sg_engine_options_default();
     engine.threads = (unsigned)options->threads;
+    engine.load = (sg_load)options->load;
     engine.matmul = (sg_matmul_backend)options->matmul;
     engine.cpu = (sg_cpu_level)options->cpu;
     engine.capacity_mode = options->capacity_mode;

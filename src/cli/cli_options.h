@@ -58,6 +58,7 @@ typedef struct sg_cli_options {
     bool decode;
     bool checksum;
 
+    int load;        /* sg_load */
     int64_t threads; /* 0: automatic; $SWITCH_GEN_THREADS is already in here */
     int matmul;      /* sg_matmul_backend */
     int cpu;         /* sg_cpu_level */

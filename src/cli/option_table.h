@@ -91,6 +91,7 @@ typedef enum sg_option_group {
 /* Index into the table and into sg_cli_options.given. */
 typedef enum sg_option_id {
     SG_OPTION_MODEL = 0,
+    SG_OPTION_LOAD,
     SG_OPTION_CAPACITY,
     SG_OPTION_GENERATION_CONFIG,
     SG_OPTION_FILE,

@@ -4,6 +4,7 @@
 #include "cli/record_loop.h"
 
 #include <inttypes.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -111,6 +112,21 @@ static void say_how_many_failed(const loop_run *run) {
     }
 }
 
+/* What was used of the model, and what the disk had to do with it. */
+static void say_what_was_used(const loop_run *run) {
+    sg_log log = sg_console_log(run->context->console);
+    struct rusage usage;
+    if (run->setup.session == NULL || getrusage(RUSAGE_SELF, &usage) != 0) {
+        return;
+    }
+    sg_statistics used = sg_session_statistics(run->setup.session);
+    sg_log_write(&log, SG_LOG_LEVEL_INFO, "kernels: %s", used.kernels);
+    sg_log_write(&log, SG_LOG_LEVEL_INFO,
+                 "experts touched: %zu of %zu; read from disk: %.1f MB; major page faults: %ld",
+                 used.experts_touched, used.experts, (double)usage.ru_inblock * 512.0 / 1e6,
+                 usage.ru_majflt);
+}
+
 sg_exit_code sg_record_loop_run(const sg_record_loop *loop, sg_cli_context *context) {
     sg_error error = {.code = SG_STATUS_OK};
     sg_exit_code code = SG_EXIT_CODE_OK;
@@ -123,6 +139,7 @@ sg_exit_code sg_record_loop_run(const sg_record_loop *loop, sg_cli_context *cont
         code = SG_EXIT_CODE_RECORDS;
     }
     say_how_many_failed(&run);
+    say_what_was_used(&run);
     sg_buffer_clear(&run.answer);
     sg_engine_setup_clear(&run.setup);
     sg_output_clear(&run.output);
