@@ -7,9 +7,7 @@
  * checked last. */
 #include "cli/cli_options.h"
 
-#include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +16,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/number.h"
 #include "cli/close_names.h"
+#include "cli/option_values.h"
 
 #define MAX_SUGGESTIONS_BYTES 512
 
@@ -33,168 +31,7 @@ typedef struct argument_parser {
     sg_error *error;
 } argument_parser;
 
-static void *field_of(sg_cli_options *options, const sg_option_row *row) {
-    return (char *)options + row->field;
-}
-
-/* --- values ------------------------------------------------------------------------------------
- */
-
-/* What a value must be, in words, for messages. */
-static void describe_value(const sg_option_row *row, char *out, size_t size) {
-    switch (row->kind) {
-    case SG_OPTION_KIND_WHOLE:
-        (void)snprintf(out, size, "a whole number from %" PRId64 " to %" PRId64, row->minimum,
-                       row->maximum);
-        break;
-    case SG_OPTION_KIND_CAPACITY:
-        (void)snprintf(out, size, "config, off or a whole number from %" PRId64 " to %" PRId64,
-                       row->minimum, row->maximum);
-        break;
-    case SG_OPTION_KIND_CHOICE: {
-        size_t used = 0;
-        out[0] = '\0';
-        for (const sg_choice *choice = row->choices; choice->word != NULL && used < size;
-             choice++) {
-            const char *before = choice == row->choices   ? ""
-                                 : choice[1].word == NULL ? " or "
-                                                          : ", ";
-            used += (size_t)snprintf(out + used, size - used, "%s%s", before, choice->word);
-        }
-        break;
-    }
-    case SG_OPTION_KIND_SHARE:
-        (void)snprintf(out, size, "a whole number of 0 or more, or a percentage such as 1%%");
-        break;
-    case SG_OPTION_KIND_REAL:
-        (void)snprintf(out, size, "%s", row->expected);
-        break;
-    default:
-        (void)snprintf(out, size, "%s", row->value == NULL ? "nothing" : row->value);
-        break;
-    }
-}
-
-/* `where` is the option as typed, or the environment variable. */
-static sg_status refuse_value(const sg_option_row *row, const char *where, const char *value,
-                              sg_error *error) {
-    char expected[256];
-    describe_value(row, expected, sizeof expected);
-    return sg_error_set(error, SG_STATUS_ARGUMENT, "%s: \"%s\" is not %s", where, value, expected);
-}
-
-static bool parse_whole(const sg_option_row *row, const char *value, int64_t *out) {
-    int64_t number = 0;
-    if (!sg_number_parse_i64(value, strlen(value), &number) || number < row->minimum ||
-        number > row->maximum) {
-        return false;
-    }
-    *out = number;
-    return true;
-}
-
-static bool parse_real(const sg_option_row *row, const char *value, double *out) {
-    double number = 0;
-    if (!sg_number_parse_f64(value, strlen(value), &number) || number < row->real_minimum) {
-        return false;
-    }
-    *out = number;
-    return true;
-}
-
-static bool parse_choice(const sg_choice *choices, const char *value, int *out) {
-    for (const sg_choice *choice = choices; choice->word != NULL; choice++) {
-        if (strcmp(choice->word, value) == 0) {
-            *out = choice->value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse_capacity(const sg_option_row *row, const char *value, sg_cli_options *options) {
-    if (strcmp(value, "config") == 0) {
-        options->capacity_mode = SG_CAPACITY_MODE_CONFIG;
-        return true;
-    }
-    if (strcmp(value, "off") == 0) {
-        options->capacity_mode = SG_CAPACITY_MODE_OFF;
-        return true;
-    }
-    if (!parse_whole(row, value, &options->capacity)) {
-        return false;
-    }
-    options->capacity_mode = SG_CAPACITY_MODE_FIXED;
-    return true;
-}
-
-static bool parse_share(const char *value, sg_cli_share *out) {
-    size_t length = strlen(value);
-    int64_t count = 0;
-    double percent = 0;
-    if (length > 1 && value[length - 1] == '%') {
-        if (!sg_number_parse_f64(value, length - 1, &percent) || percent < 0 || percent > 100) {
-            return false;
-        }
-        *out = (sg_cli_share){.value = percent, .percent = true};
-        return true;
-    }
-    if (!sg_number_parse_i64(value, length, &count) || count < 0) {
-        return false;
-    }
-    *out = (sg_cli_share){.value = (double)count, .percent = false};
-    return true;
-}
-
-static bool takes_value(const sg_option_row *row) {
-    return row->kind != SG_OPTION_KIND_FLAG && row->kind != SG_OPTION_KIND_COUNTER;
-}
-
-static void store_flag(sg_cli_options *options, const sg_option_row *row) {
-    if (row->kind == SG_OPTION_KIND_COUNTER) {
-        int *counter = field_of(options, row);
-        *counter += *counter < 9 ? 1 : 0;
-    } else {
-        bool *flag = field_of(options, row);
-        *flag = row->minimum != 0;
-    }
-}
-
-static sg_status store_value(sg_cli_options *options, const sg_option_row *row, const char *where,
-                             const char *value, sg_error *error) {
-    bool good = true;
-    void *field = field_of(options, row);
-    switch (row->kind) {
-    case SG_OPTION_KIND_TEXT:
-        *(const char **)field = value;
-        break;
-    case SG_OPTION_KIND_FILES:
-        options->files[options->file_count++] = value;
-        break;
-    case SG_OPTION_KIND_WHOLE:
-        good = parse_whole(row, value, field);
-        break;
-    case SG_OPTION_KIND_REAL:
-        good = parse_real(row, value, field);
-        break;
-    case SG_OPTION_KIND_CHOICE:
-        good = parse_choice(row->choices, value, field);
-        break;
-    case SG_OPTION_KIND_CAPACITY:
-        good = parse_capacity(row, value, options);
-        break;
-    case SG_OPTION_KIND_SHARE:
-        good = parse_share(value, field);
-        break;
-    default:
-        assert(takes_value(row));
-        break;
-    }
-    return good ? SG_STATUS_OK : refuse_value(row, where, value, error);
-}
-
-/* --- names that are not known ------------------------------------------------------------------
- */
+/* --- names that are not known --- */
 
 static void suggest(sg_buffer *list, const char *before, const char *name) {
     (void)sg_buffer_append_format(list, "%s%s%s", list->length == 0 ? "did you mean " : " or ",
@@ -246,24 +83,23 @@ static sg_status refuse_command(const char *word, const char *saying, sg_error *
     return status;
 }
 
-/* --- one word ----------------------------------------------------------------------------------
- */
+/* --- one word --- */
 
 /* The value of an option that needs one: what stands behind it in the same word, or the next word.
  */
 static sg_status take_value(argument_parser *parser, const sg_option_row *row, const char *where,
                             const char *attached) {
     const char *value = attached;
-    char expected[256];
+    char expected[SG_OPTION_VALUE_WORDS_SIZE];
     if (value == NULL) {
         if (parser->next >= parser->argc) {
-            describe_value(row, expected, sizeof expected);
+            sg_option_value_describe(row, expected);
             return sg_error_set(parser->error, SG_STATUS_ARGUMENT,
                                 "%s: a value is missing, expected %s", where, expected);
         }
         value = parser->argv[parser->next++];
     }
-    return store_value(parser->options, row, where, value, parser->error);
+    return sg_option_value_store(parser->options, row, where, value, parser->error);
 }
 
 static sg_status parse_long(argument_parser *parser, const char *word) {
@@ -279,14 +115,14 @@ static sg_status parse_long(argument_parser *parser, const char *word) {
     row = sg_option_table_row(id);
     parser->options->given[id] = true;
     (void)snprintf(where, sizeof where, "--%s", row->name);
-    if (takes_value(row)) {
+    if (sg_option_value_is_needed(row)) {
         return take_value(parser, row, where, equals == NULL ? NULL : equals + 1);
     }
     if (equals != NULL) {
         return sg_error_set(parser->error, SG_STATUS_ARGUMENT, "%s: takes no value, found \"%s\"",
                             where, equals + 1);
     }
-    store_flag(parser->options, row);
+    sg_option_value_store_flag(parser->options, row);
     return SG_STATUS_OK;
 }
 
@@ -305,10 +141,10 @@ static sg_status parse_cluster(argument_parser *parser, const char *word) {
         }
         row = sg_option_table_row(id);
         parser->options->given[id] = true;
-        if (takes_value(row)) {
+        if (sg_option_value_is_needed(row)) {
             return take_value(parser, row, where, letter[1] == '\0' ? NULL : letter + 1);
         }
-        store_flag(parser->options, row);
+        sg_option_value_store_flag(parser->options, row);
     }
     return SG_STATUS_OK;
 }
@@ -329,8 +165,7 @@ static sg_status parse_word(argument_parser *parser) {
     return word[1] == '-' ? parse_long(parser, word) : parse_cluster(parser, word);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 static bool has_sentinel(const char *text) {
     static const char opening[] = "<extra_id_";
@@ -396,8 +231,9 @@ static sg_status choose_format(sg_cli_options *options, sg_error *error) {
     if (options->help) {
         return SG_STATUS_OK;
     }
-    if (options->format_word != NULL && !parse_choice(row.choices, options->format_word, &format)) {
-        return refuse_value(&row, "--format", options->format_word, error);
+    if (options->format_word != NULL &&
+        !sg_option_value_choose(row.choices, options->format_word, &format)) {
+        return sg_option_value_refuse(&row, "--format", options->format_word, error);
     }
     options->format = (sg_cli_format)format;
     return SG_STATUS_OK;
@@ -493,8 +329,8 @@ static sg_status read_thread_environment(sg_cli_options *options, sg_error *erro
     if (threads == NULL || threads[0] == '\0' || options->given[SG_OPTION_THREADS]) {
         return SG_STATUS_OK;
     }
-    return store_value(options, sg_option_table_row(SG_OPTION_THREADS), "SWITCH_GEN_THREADS",
-                       threads, error);
+    return sg_option_value_store(options, sg_option_table_row(SG_OPTION_THREADS),
+                                 "SWITCH_GEN_THREADS", threads, error);
 }
 
 static void set_defaults(sg_cli_options *options) {
@@ -556,8 +392,7 @@ void sg_cli_options_clear(sg_cli_options *options) {
     options->file_count = 0;
 }
 
-/* --- options without effect --------------------------------------------------------------------
- */
+/* --- options without effect --- */
 
 static void warn_if(const sg_cli_options *options, const sg_log *log, sg_option_id id, bool useless,
                     const char *why) {
@@ -612,8 +447,7 @@ void sg_cli_options_warn_without_effect(const sg_cli_options *options, const sg_
     }
 }
 
-/* --- for the library ---------------------------------------------------------------------------
- */
+/* --- for the library --- */
 
 sg_engine_options sg_cli_options_engine(const sg_cli_options *options, sg_log log) {
     sg_engine_options engine = sg_engine_options_default();

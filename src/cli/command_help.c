@@ -142,8 +142,7 @@ sg_exit_code sg_command_help(sg_cli_context *context, sg_cli_command command, bo
     return code;
 }
 
-/* --- version -----------------------------------------------------------------------------------
- */
+/* --- version --- */
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__

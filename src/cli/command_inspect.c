@@ -46,8 +46,7 @@ typedef struct inspect_run {
     type_total totals[DTYPE_COUNT];
 } inspect_run;
 
-/* --- problems ----------------------------------------------------------------------------------
- */
+/* --- problems --- */
 
 /* Keep a failure as a problem; what cannot be reported (no memory) is returned. */
 static sg_status keep_problem(inspect_run *run, sg_status status, const sg_error *error) {
@@ -71,8 +70,7 @@ static sg_status keep_problem(inspect_run *run, sg_status status, const sg_error
     return SG_STATUS_OK;
 }
 
-/* --- tensors -----------------------------------------------------------------------------------
- */
+/* --- tensors --- */
 
 static uint64_t elements_of(const sg_tensor *tensor) {
     uint64_t count = 1;
@@ -148,8 +146,7 @@ static void append_totals(inspect_run *run) {
     }
 }
 
-/* --- one safetensors file ----------------------------------------------------------------------
- */
+/* --- one safetensors file --- */
 
 static void append_tensor(inspect_run *run, const sg_tensor *tensor, bool first) {
     const char *type = sg_dtype_name(tensor->dtype);
@@ -218,8 +215,7 @@ static sg_status inspect_file(inspect_run *run, const char *path, sg_error *erro
     return status;
 }
 
-/* --- a directory -------------------------------------------------------------------------------
- */
+/* --- a directory --- */
 
 /* Everything that was found; parts that failed stay zero. */
 typedef struct model_parts {
@@ -407,8 +403,7 @@ static sg_status inspect_directory(inspect_run *run, const char *directory, sg_e
     return status == SG_STATUS_OK ? append_files(run, directory, error) : status;
 }
 
-/* --- the command -------------------------------------------------------------------------------
- */
+/* --- the command --- */
 
 /* A path, or a model's name. */
 static sg_status inspect_path(inspect_run *run, const char *path, sg_error *error) {

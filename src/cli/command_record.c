@@ -33,8 +33,7 @@ typedef struct record_run {
     size_t failed;
 } record_run;
 
-/* --- one case ----------------------------------------------------------------------------------
- */
+/* --- one case --- */
 
 /* The fewest digits that read back as `value`. */
 static void append_f64(sg_buffer *out, double value) {
@@ -155,8 +154,7 @@ static sg_status record_or_report(record_run *run, sg_text text, const sg_infill
     return sg_error_prefix(error, status, "%s", where);
 }
 
-/* --- the texts ---------------------------------------------------------------------------------
- */
+/* --- the texts --- */
 
 static sg_status record_prompts(record_run *run, sg_input *input, sg_error *error) {
     sg_infill_options options = sg_cli_options_infill(run->options);
@@ -195,8 +193,7 @@ static sg_status record_cases(record_run *run, sg_expectation_file *file, sg_err
     return SG_STATUS_OK;
 }
 
-/* --- the file ----------------------------------------------------------------------------------
- */
+/* --- the file --- */
 
 static sg_status append_model(const record_run *run, sg_buffer *out, sg_error *error) {
     const char *directory = run->setup.directory;

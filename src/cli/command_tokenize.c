@@ -67,8 +67,7 @@ static sg_status answer_text(void *context, const sg_engine_setup *setup,
     return out->status == SG_STATUS_OK ? SG_STATUS_OK : sg_memory_error(error, "ids", out->length);
 }
 
-/* --- the reverse -------------------------------------------------------------------------------
- */
+/* --- the reverse --- */
 
 /* Read the ids of "12 7 1", or of a line that tokenize printed: what follows a tab is left out.
  * `ids` has room for every second byte of the record. */

@@ -28,8 +28,7 @@ typedef struct verify_run {
     size_t cases, equal, near_ties, different;
 } verify_run;
 
-/* --- one difference ----------------------------------------------------------------------------
- */
+/* --- one difference --- */
 
 static const char *kind_word(sg_difference_kind kind) {
     switch (kind) {
@@ -153,8 +152,7 @@ static void list_failure(verify_run *run, size_t line, const sg_error *failure) 
     run->listed++;
 }
 
-/* --- one case ----------------------------------------------------------------------------------
- */
+/* --- one case --- */
 
 /* All beams are asked for: those that the case does not name tell a swap from a new hypothesis. */
 static sg_status run_case(verify_run *run, sg_expectation_case *one_case, sg_result **result,
@@ -210,8 +208,7 @@ static sg_status verify_all(verify_run *run, sg_error *error) {
     return SG_STATUS_OK;
 }
 
-/* --- the report --------------------------------------------------------------------------------
- */
+/* --- the report --- */
 
 static bool too_many_near_ties(const verify_run *run) {
     const sg_cli_share *most = &run->options->max_near_ties;
@@ -263,8 +260,7 @@ static sg_exit_code print_report(verify_run *run) {
     return code == SG_EXIT_CODE_OK && !passed ? SG_EXIT_CODE_DIFFERENCE : code;
 }
 
-/* --- the command -------------------------------------------------------------------------------
- */
+/* --- the command --- */
 
 /* generation_config.json is not read: the cases say everything. */
 static sg_status open_all(verify_run *run, sg_error *error) {

@@ -88,8 +88,7 @@ static void compare_candidate(sg_comparison *comparison, size_t rank,
                   tolerance);
 }
 
-/* --- near ties ---------------------------------------------------------------------------------
- */
+/* --- near ties --- */
 
 static bool is_among(const sg_expected_output *expected, const sg_result *result) {
     for (size_t i = 0; i < result->candidate_count; i++) {

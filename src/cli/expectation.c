@@ -33,8 +33,7 @@ static sg_status malformed(const sg_expectation_file *file, const char *what, sg
     return sg_error_set(error, SG_STATUS_ARGUMENT, "%s:%zu: %s", file->path, file->line, what);
 }
 
-/* --- lines -------------------------------------------------------------------------------------
- */
+/* --- lines --- */
 
 /* The next line that is not only white space. */
 static bool next_line(sg_expectation_file *file, const char **line, size_t *length) {
@@ -119,8 +118,7 @@ void sg_expectation_close(sg_expectation_file *file) {
     memset(file, 0, sizeof *file);
 }
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values --- */
 
 static bool read_id(const sg_json_value *value, int32_t *id) {
     const char *text = sg_json_number_text(value);
@@ -188,8 +186,7 @@ static sg_status read_real(const sg_expectation_case *one_case, const sg_json_va
         sg_json_get_f64(one_case->document, object, key, -1e300, 1e300, true, out, error), error);
 }
 
-/* --- settings ----------------------------------------------------------------------------------
- */
+/* --- settings --- */
 
 /* The whole-number settings of sg_decoding_options. */
 static int64_t *whole_setting(sg_decoding_options *decoding, const char *key) {
@@ -304,8 +301,7 @@ static sg_status read_settings(const sg_expectation_file *file, sg_expectation_c
     return SG_STATUS_OK;
 }
 
-/* --- cases -------------------------------------------------------------------------------------
- */
+/* --- cases --- */
 
 static sg_status read_output(const sg_expectation_file *file, const sg_expectation_case *one_case,
                              const sg_json_value *object, sg_expected_output *output,
@@ -395,8 +391,7 @@ void sg_expectation_case_clear(sg_expectation_case *one_case) {
     memset(one_case, 0, sizeof *one_case);
 }
 
-/* --- the model ---------------------------------------------------------------------------------
- */
+/* --- the model --- */
 
 static sg_status check_sum(const char *path, const char *expected, sg_error *error) {
     char found[SG_DIGEST_HEX_SIZE];

@@ -26,8 +26,7 @@
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 static bool is_dash(const char *name) {
     return strcmp(name, "-") == 0;
@@ -120,8 +119,7 @@ bool sg_input_reads(const sg_input *input, uint64_t device, uint64_t inode) {
     return false;
 }
 
-/* --- bytes -------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 bool sg_input_stop_requested(int stop_descriptor) {
     struct pollfd stop = {.fd = stop_descriptor, .events = POLLIN};
@@ -161,8 +159,7 @@ static sg_status fill_chunk(sg_input *input, bool *stop, sg_error *error) {
     return SG_STATUS_OK;
 }
 
-/* --- records -----------------------------------------------------------------------------------
- */
+/* --- records --- */
 
 typedef struct line_state {
     bool ended; /* by its mark or by the file's end */

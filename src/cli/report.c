@@ -18,8 +18,7 @@
 static const char bold_on[] = "\x1b[1m";
 static const char bold_off[] = "\x1b[0m";
 
-/* --- lines -------------------------------------------------------------------------------------
- */
+/* --- lines --- */
 
 static void end_line(const sg_report_style *style, sg_buffer *out) {
     (void)sg_buffer_append(out, style->null_records ? "\0" : "\n", 1);
@@ -139,8 +138,7 @@ static sg_status append_lines(const sg_report_style *style, const sg_engine *eng
     return out->status;
 }
 
-/* --- JSON Lines --------------------------------------------------------------------------------
- */
+/* --- JSON Lines --- */
 
 static const char *finish_word(sg_finish finish) {
     switch (finish) {
@@ -257,8 +255,7 @@ static sg_status append_record(const sg_report_style *style, const sg_input_reco
     return out->status;
 }
 
-/* --- what the commands call --------------------------------------------------------------------
- */
+/* --- what the commands call --- */
 
 sg_status sg_report_result(const sg_report_style *style, const sg_engine *engine,
                            const sg_input_record *record, const sg_result *result, sg_buffer *out,
