@@ -136,8 +136,7 @@ static void refuses_contradictions(void) {
 
 /* Options of later releases are unknown, and close names are offered. */
 static void refuses_unknown_options(void) {
-    static const char *const later[] = {"--load=mmap",   "--revision=main",      "--resume",
-                                        "--stats",       "--input-format=jsonl", "--ban=x",
+    static const char *const later[] = {"--resume", "--stats", "--input-format=jsonl", "--ban=x",
                                         "--batch-size=2"};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         CHECK_REFUSED("unknown option", later[i], "x y");
