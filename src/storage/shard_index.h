@@ -19,10 +19,11 @@ typedef struct sg_shard_index sg_shard_index;
  * counts, and every tensor of every listed file is part of the checkpoint, named in weight_map or
  * not. Stricter than the reference, because each is a sign of mixed-up files: refused are a shard
  * name that is no plain file name in the folder, a key that weight_map has twice, a tensor that
- * weight_map puts in a file which lacks it, and a tensor that two files hold (the reference takes
- * the later file's). Errors: SG_STATUS_NOT_FOUND (no safetensors; the hint names what is there:
- * .bin, .h5, .msgpack; or a listed file is missing), _MODEL, _IO, _MEMORY. Owned by the caller on
- * success. */
+ * lies in another file than weight_map says, and a tensor that two files hold (the reference takes
+ * the later file's). A tensor of weight_map that no file holds is no error: published indexes list
+ * the names of shared tensors that their converter left out. Errors: SG_STATUS_NOT_FOUND (no
+ * safetensors; the hint names what is there: .bin, .h5, .msgpack; or a listed file is missing),
+ * _MODEL, _IO, _MEMORY. Owned by the caller on success. */
 sg_status sg_shard_index_open(const char *directory, sg_shard_index **index,
                               sg_error *error) SG_MUST_CHECK;
 
