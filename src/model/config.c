@@ -62,9 +62,10 @@ static sg_status parse_activation(const sg_config_reader *reader, const char *ke
             return SG_STATUS_OK;
         }
     }
-    return sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
-                        "%s: \"%s\" is \"%s\", expected relu, gelu, gelu_new, silu or swish",
-                        reader->path, key, name);
+    return sg_config_reader_pass(
+        reader, sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
+                             "%s: \"%s\" is \"%s\", expected relu, gelu, gelu_new, silu or swish",
+                             reader->path, key, name));
 }
 
 /* T5 names its feed-forward "relu" or "gated-gelu"; gated-gelu means gelu_new, as in the reference.
@@ -151,9 +152,11 @@ static sg_status read_dimensions(const sg_config_reader *reader, sg_model_config
     SG_TRY(sg_config_reader_size(reader, "num_heads", 1, most, &config->num_heads));
     /* Both factors are at most 2^20, so their product fits. */
     if (config->num_heads * config->d_kv > SG_CONFIG_MAX_DIMENSION) {
-        return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"num_heads\" * \"d_kv\" is %zu * %zu, expected at most %d",
-                            reader->path, config->num_heads, config->d_kv, SG_CONFIG_MAX_DIMENSION);
+        return sg_config_reader_pass(
+            reader,
+            sg_error_set(reader->error, SG_STATUS_MODEL,
+                         "%s: \"num_heads\" * \"d_kv\" is %zu * %zu, expected at most %d",
+                         reader->path, config->num_heads, config->d_kv, SG_CONFIG_MAX_DIMENSION));
     }
     return SG_STATUS_OK;
 }
@@ -170,9 +173,10 @@ static sg_status read_router(const sg_config_reader *reader, sg_model_config *co
     SG_TRY(sg_config_reader_bool(reader, "router_bias", &config->router_bias));
     SG_TRY(sg_config_reader_string(reader, "router_dtype", &dtype));
     if (dtype != NULL && strcmp(dtype, "float32") != 0) {
-        return sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
-                            "%s: \"router_dtype\" is \"%s\", expected \"float32\"", reader->path,
-                            dtype);
+        return sg_config_reader_pass(
+            reader, sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
+                                 "%s: \"router_dtype\" is \"%s\", expected \"float32\"",
+                                 reader->path, dtype));
     }
     return SG_STATUS_OK;
 }
@@ -187,12 +191,14 @@ static sg_status read_relative_attention(const sg_config_reader *reader, sg_mode
                                  SG_CONFIG_MAX_DIMENSION,
                                  &config->relative_attention_max_distance));
     if (config->relative_attention_max_distance <= config->relative_attention_num_buckets / 2) {
-        return sg_error_set(
-            reader->error, SG_STATUS_MODEL,
-            "%s: \"relative_attention_max_distance\" is %zu, expected more than half of "
-            "the %zu buckets",
-            reader->path, config->relative_attention_max_distance,
-            config->relative_attention_num_buckets);
+        return sg_config_reader_pass(
+            reader,
+            sg_error_set(
+                reader->error, SG_STATUS_MODEL,
+                "%s: \"relative_attention_max_distance\" is %zu, expected more than half of "
+                "the %zu buckets",
+                reader->path, config->relative_attention_max_distance,
+                config->relative_attention_num_buckets));
     }
     return SG_STATUS_OK;
 }
@@ -220,10 +226,12 @@ static sg_status read_config(const sg_config_reader *reader, sg_model_config *co
     return read_rest(reader, config);
 }
 
-sg_status sg_model_config_read(const char *directory, sg_model_config *config, sg_error *error) {
+sg_status sg_model_config_examine(const char *directory, const sg_problem_sink *sink,
+                                  sg_model_config *config, sg_error *error) {
     sg_config_reader reader;
     sg_model_config result = {0};
     sg_status status = sg_config_reader_open(&reader, directory, "config.json", error);
+    reader.sink = sink;
     if (status == SG_STATUS_OK) {
         status = read_config(&reader, &result);
     }
@@ -232,4 +240,8 @@ sg_status sg_model_config_read(const char *directory, sg_model_config *config, s
     }
     sg_config_reader_close(&reader);
     return status;
+}
+
+sg_status sg_model_config_read(const char *directory, sg_model_config *config, sg_error *error) {
+    return sg_model_config_examine(directory, NULL, config, error);
 }

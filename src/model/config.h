@@ -12,6 +12,7 @@
 
 #include <switchgen/status.h>
 
+#include "base/problem.h"
 #include "math/activation.h"
 
 #define SG_CONFIG_MAX_DIMENSION (1 << 20)
@@ -57,6 +58,12 @@ typedef struct sg_model_config {
  * SG_STATUS_MEMORY. */
 sg_status sg_model_config_read(const char *directory, sg_model_config *config,
                                sg_error *error) SG_MUST_CHECK;
+
+/* The same for a report: with a sink, flaws of single values are told and those values keep their
+ * defaults; what makes the rest meaningless (no file, no JSON, another kind of model) is returned.
+ */
+sg_status sg_model_config_examine(const char *directory, const sg_problem_sink *sink,
+                                  sg_model_config *config, sg_error *error) SG_MUST_CHECK;
 
 /* True if block `block` of `stack` has experts instead of one feed-forward. */
 bool sg_model_config_is_sparse(const sg_model_config *config, sg_stack stack, size_t block);

@@ -38,10 +38,15 @@ void sg_config_reader_close(sg_config_reader *reader) {
     *reader = (sg_config_reader){0};
 }
 
+sg_status sg_config_reader_pass(const sg_config_reader *reader, sg_status status) {
+    return sg_problem_pass(reader->sink, status, reader->error);
+}
+
 sg_status sg_config_reader_i64(const sg_config_reader *reader, const char *key, int64_t minimum,
                                int64_t maximum, int64_t *out) {
-    return sg_json_get_i64(reader->document, reader->object, key, minimum, maximum, true, out,
-                           reader->error);
+    return sg_config_reader_pass(reader,
+                                 sg_json_get_i64(reader->document, reader->object, key, minimum,
+                                                 maximum, true, out, reader->error));
 }
 
 sg_status sg_config_reader_size(const sg_config_reader *reader, const char *key, int64_t minimum,
@@ -54,15 +59,18 @@ sg_status sg_config_reader_size(const sg_config_reader *reader, const char *key,
 
 sg_status sg_config_reader_f64(const sg_config_reader *reader, const char *key, double minimum,
                                double maximum, double *out) {
-    return sg_json_get_f64(reader->document, reader->object, key, minimum, maximum, true, out,
-                           reader->error);
+    return sg_config_reader_pass(reader,
+                                 sg_json_get_f64(reader->document, reader->object, key, minimum,
+                                                 maximum, true, out, reader->error));
 }
 
 sg_status sg_config_reader_bool(const sg_config_reader *reader, const char *key, bool *out) {
-    return sg_json_get_bool(reader->document, reader->object, key, true, out, reader->error);
+    return sg_config_reader_pass(
+        reader, sg_json_get_bool(reader->document, reader->object, key, true, out, reader->error));
 }
 
 sg_status sg_config_reader_string(const sg_config_reader *reader, const char *key,
                                   const char **out) {
-    return sg_json_get_string(reader->document, reader->object, key, true, out, reader->error);
+    return sg_config_reader_pass(reader, sg_json_get_string(reader->document, reader->object, key,
+                                                            true, out, reader->error));
 }

@@ -84,7 +84,7 @@ static sg_status refuse_unsupported(const sg_config_reader *reader) {
             (void)sg_error_hint(
                 reader->error,
                 "--generation-config none runs the model without its file's settings");
-            return SG_STATUS_UNSUPPORTED;
+            SG_TRY(sg_config_reader_pass(reader, SG_STATUS_UNSUPPORTED));
         }
     }
     return SG_STATUS_OK;
@@ -104,10 +104,12 @@ static sg_status read_early_stopping(const sg_config_reader *reader, sg_early_st
     } else if (text != NULL && strcmp(text, "never") == 0) {
         *out = SG_EARLY_STOPPING_NEVER;
     } else {
-        return sg_error_set(
-            reader->error, SG_STATUS_MODEL,
-            "%s: \"early_stopping\" is something else, expected true, false or \"never\"",
-            reader->path);
+        return sg_config_reader_pass(
+            reader,
+            sg_error_set(
+                reader->error, SG_STATUS_MODEL,
+                "%s: \"early_stopping\" is something else, expected true, false or \"never\"",
+                reader->path));
     }
     return SG_STATUS_OK;
 }
@@ -144,10 +146,12 @@ static sg_status read_listed_token(const sg_config_reader *reader, const sg_json
     int64_t id = -1;
     if (text == NULL || !sg_number_parse_i64(text, strlen(text), &id) || id < 0 ||
         id >= (int64_t)config->vocab_size) {
-        return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"eos_token_id\" lists %s, expected whole numbers from 0 to %zu",
-                            reader->path, text == NULL ? "something that is no number" : text,
-                            config->vocab_size - 1);
+        return sg_config_reader_pass(
+            reader,
+            sg_error_set(reader->error, SG_STATUS_MODEL,
+                         "%s: \"eos_token_id\" lists %s, expected whole numbers from 0 to %zu",
+                         reader->path, text == NULL ? "something that is no number" : text,
+                         config->vocab_size - 1));
     }
     *out = (int32_t)id;
     return SG_STATUS_OK;
@@ -172,9 +176,10 @@ static sg_status read_eos(const sg_config_reader *reader, const sg_model_config 
         return SG_STATUS_OK;
     }
     if (sg_json_count(value) > SG_GENERATION_MAX_EOS_IDS) {
-        return sg_error_set(reader->error, SG_STATUS_MODEL,
-                            "%s: \"eos_token_id\" lists %zu tokens, expected at most %d",
-                            reader->path, sg_json_count(value), SG_GENERATION_MAX_EOS_IDS);
+        return sg_config_reader_pass(
+            reader, sg_error_set(reader->error, SG_STATUS_MODEL,
+                                 "%s: \"eos_token_id\" lists %zu tokens, expected at most %d",
+                                 reader->path, sg_json_count(value), SG_GENERATION_MAX_EOS_IDS));
     }
     for (size_t i = 0; i < sg_json_count(value); i++) {
         SG_TRY(read_listed_token(reader, sg_json_at(value, i, NULL), config,
@@ -200,10 +205,11 @@ static sg_status read_start(const sg_config_reader *reader, const sg_model_confi
 /* config.json: its token ids always; its other settings only where it stands in for a missing file.
  */
 static sg_status read_config_json(const char *directory, bool stands_in,
-                                  const sg_model_config *config, sg_generation_config *settings,
-                                  int64_t *start, sg_error *error) {
+                                  const sg_model_config *config, const sg_problem_sink *sink,
+                                  sg_generation_config *settings, int64_t *start, sg_error *error) {
     sg_config_reader reader;
     sg_status status = sg_config_reader_open(&reader, directory, "config.json", error);
+    reader.sink = sink;
     settings->eos_token_ids[0] = 1; /* the default of both config classes */
     settings->eos_token_id_count = 1;
     if (status == SG_STATUS_OK) {
@@ -224,10 +230,12 @@ static sg_status read_config_json(const char *directory, bool stands_in,
 
 /* A generation_config.json. Without eos_token_id there is no end token, as in the reference. */
 static sg_status read_generation_json(const char *directory, const char *name,
-                                      const sg_model_config *config, sg_generation_config *settings,
-                                      int64_t *start, sg_error *error) {
+                                      const sg_model_config *config, const sg_problem_sink *sink,
+                                      sg_generation_config *settings, int64_t *start,
+                                      sg_error *error) {
     sg_config_reader reader;
     sg_status status = sg_config_reader_open(&reader, directory, name, error);
+    reader.sink = sink;
     settings->eos_token_id_count = 0;
     if (status == SG_STATUS_OK) {
         status = refuse_unsupported(&reader);
@@ -275,9 +283,10 @@ static void warn_of_gaps(const sg_log *log, const char *directory, const sg_mode
     }
 }
 
-sg_status sg_generation_config_read(const char *directory, const char *file,
-                                    const sg_model_config *config, const sg_log *log,
-                                    sg_generation_config *settings, sg_error *error) {
+sg_status sg_generation_config_examine(const char *directory, const char *file,
+                                       const sg_model_config *config, const sg_log *log,
+                                       const sg_problem_sink *sink, sg_generation_config *settings,
+                                       sg_error *error) {
     sg_generation_config result = {.decoding = {.num_beams = SG_OPTION_UNSET,
                                                 .num_return_sequences = SG_OPTION_UNSET,
                                                 .max_new_tokens = SG_OPTION_UNSET,
@@ -293,14 +302,21 @@ sg_status sg_generation_config_read(const char *directory, const char *file,
     if (file == NULL) {
         SG_TRY(has_own_file(directory, &has_file, error));
     }
-    SG_TRY(read_config_json(directory, !has_file && !ignore_all, config, &result, &start, error));
+    SG_TRY(read_config_json(directory, !has_file && !ignore_all, config, sink, &result, &start,
+                            error));
     if (has_file) {
         SG_TRY(read_generation_json(file == NULL ? directory : NULL,
-                                    file == NULL ? "generation_config.json" : file, config, &result,
-                                    &start, error));
+                                    file == NULL ? "generation_config.json" : file, config, sink,
+                                    &result, &start, error));
     }
     warn_of_gaps(log, directory, config, &result, start);
     result.decoder_start_token_id = (int32_t)(start < 0 ? config->pad_token_id : start);
     *settings = result;
     return SG_STATUS_OK;
+}
+
+sg_status sg_generation_config_read(const char *directory, const char *file,
+                                    const sg_model_config *config, const sg_log *log,
+                                    sg_generation_config *settings, sg_error *error) {
+    return sg_generation_config_examine(directory, file, config, log, NULL, settings, error);
 }

@@ -7,6 +7,7 @@
 #include <switchgen/options.h>
 #include <switchgen/status.h>
 
+#include "base/problem.h"
 #include "model/config.h"
 
 #define SG_GENERATION_MAX_EOS_IDS 64
@@ -29,5 +30,12 @@ typedef struct sg_generation_config {
 sg_status sg_generation_config_read(const char *directory, const char *file,
                                     const sg_model_config *config, const sg_log *log,
                                     sg_generation_config *settings, sg_error *error) SG_MUST_CHECK;
+
+/* The same for a report: with a sink, settings that are malformed or not supported are told and
+ * left out; only a file that is missing or no JSON is returned. */
+sg_status sg_generation_config_examine(const char *directory, const char *file,
+                                       const sg_model_config *config, const sg_log *log,
+                                       const sg_problem_sink *sink, sg_generation_config *settings,
+                                       sg_error *error) SG_MUST_CHECK;
 
 #endif

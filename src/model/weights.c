@@ -17,6 +17,8 @@ typedef struct binding {
     const sg_model_config *config;
     const sg_shard_index *index;
     sg_weights *weights;
+    const sg_problem_sink *sink; /* NULL: the first flaw ends the check */
+    bool partial;                /* not all files are there: what is missing is no flaw */
     sg_error *error;
 } binding;
 
@@ -87,8 +89,12 @@ static sg_status find_slot(const binding *to, const sg_tensor_slot *slot, sg_mat
 }
 
 static sg_status check_slot(void *context, const sg_tensor_slot *slot) {
+    const binding *to = context;
     sg_matrix unused;
-    return find_slot(context, slot, &unused);
+    if (to->partial && sg_shard_index_find(to->index, slot->name) == NULL) {
+        return SG_STATUS_OK;
+    }
+    return sg_problem_pass(to->sink, find_slot(to, slot, &unused), to->error);
 }
 
 /* Where the tensor of `slot` belongs. */
@@ -198,7 +204,9 @@ static sg_status check_surplus(const sg_model_config *config, const char *name, 
 
 static sg_status check_all_surplus(const binding *to) {
     for (size_t i = 0; i < sg_shard_index_count(to->index); i++) {
-        SG_TRY(check_surplus(to->config, sg_shard_index_at(to->index, i)->name, to->error));
+        sg_status status =
+            check_surplus(to->config, sg_shard_index_at(to->index, i)->name, to->error);
+        SG_TRY(sg_problem_pass(to->sink, status, to->error));
     }
     return SG_STATUS_OK;
 }
@@ -231,22 +239,21 @@ static sg_status allocate_blocks(const sg_model_config *config, sg_weights *weig
 
 static sg_status view_table(const binding *to, const sg_tensor *tensor, sg_matrix *matrix) {
     const size_t shape[2] = {to->config->vocab_size, to->config->d_model};
-    return view_tensor(tensor, 2, shape, matrix, to->error);
+    return sg_problem_pass(to->sink, view_tensor(tensor, 2, shape, matrix, to->error), to->error);
 }
 
-/* The embedding table called `name`, or `otherwise` where the checkpoint lacks it. */
-static sg_status bind_table(const binding *to, const char *name, const sg_tensor *otherwise,
-                            sg_matrix *matrix) {
-    const sg_tensor *tensor = sg_shard_index_find(to->index, name);
-    return view_table(to, tensor != NULL ? tensor : otherwise, matrix);
+/* The tensor called `name`, or `otherwise` where the checkpoint lacks it. */
+static const sg_tensor *find_or(const sg_shard_index *index, const char *name,
+                                const sg_tensor *otherwise) {
+    const sg_tensor *tensor = sg_shard_index_find(index, name);
+    return tensor != NULL ? tensor : otherwise;
 }
 
 /* The head's own tensor, or NULL. Some untied Switch checkpoints put it in the decoder. */
-static const sg_tensor *find_head(const binding *to) {
-    const sg_tensor *head = sg_shard_index_find(to->index, "lm_head.weight");
-    if (head == NULL && !to->config->tie_word_embeddings &&
-        to->config->type == SG_MODEL_TYPE_SWITCH) {
-        head = sg_shard_index_find(to->index, "decoder.lm_head.weight");
+static const sg_tensor *find_head(const sg_model_config *config, const sg_shard_index *index) {
+    const sg_tensor *head = sg_shard_index_find(index, "lm_head.weight");
+    if (head == NULL && !config->tie_word_embeddings && config->type == SG_MODEL_TYPE_SWITCH) {
+        head = sg_shard_index_find(index, "decoder.lm_head.weight");
     }
     return head;
 }
@@ -263,6 +270,15 @@ static const sg_tensor *find_shared(const sg_shard_index *index) {
         }
     }
     return NULL;
+}
+
+void sg_weights_find_tables(const sg_model_config *config, const sg_shard_index *index,
+                            sg_weight_tables *tables) {
+    const sg_tensor *shared = find_shared(index);
+    const sg_tensor *head = find_head(config, index);
+    tables->encoder = find_or(index, "encoder.embed_tokens.weight", shared);
+    tables->decoder = find_or(index, "decoder.embed_tokens.weight", shared);
+    tables->head = head != NULL ? head : shared;
 }
 
 /* An untied Switch checkpoint must hold its head, and should hold both embedding tables: the
@@ -289,18 +305,17 @@ static sg_status check_untied_switch(const binding *to, const sg_tensor *head, c
 }
 
 static sg_status bind_tables(const binding *to, const sg_log *log) {
-    const sg_tensor *shared = find_shared(to->index);
-    const sg_tensor *head = find_head(to);
+    sg_weight_tables tables;
     sg_weights *weights = to->weights;
-    if (shared == NULL) {
+    if (find_shared(to->index) == NULL) {
         return sg_error_set(to->error, SG_STATUS_MODEL, "tensor shared.weight is missing");
     }
-    SG_TRY(check_untied_switch(to, head, log));
-    SG_TRY(bind_table(to, "encoder.embed_tokens.weight", shared,
-                      &weights->stacks[SG_STACK_ENCODER].embedding));
-    SG_TRY(bind_table(to, "decoder.embed_tokens.weight", shared,
-                      &weights->stacks[SG_STACK_DECODER].embedding));
-    SG_TRY(view_table(to, head != NULL ? head : shared, &weights->head));
+    SG_TRY(sg_problem_pass(to->sink, check_untied_switch(to, find_head(to->config, to->index), log),
+                           to->error));
+    sg_weights_find_tables(to->config, to->index, &tables);
+    SG_TRY(view_table(to, tables.encoder, &weights->stacks[SG_STACK_ENCODER].embedding));
+    SG_TRY(view_table(to, tables.decoder, &weights->stacks[SG_STACK_DECODER].embedding));
+    SG_TRY(view_table(to, tables.head, &weights->head));
     weights->head_scale = 1.0F;
     if (to->config->tie_word_embeddings) {
         weights->head_scale = (float)(1.0 / sqrt((double)to->config->d_model));
@@ -308,17 +323,29 @@ static sg_status bind_tables(const binding *to, const sg_log *log) {
     return SG_STATUS_OK;
 }
 
+/* Every tensor against the configuration; the tables are placed, which allocates nothing. */
+static sg_status check_all(binding *to, const sg_log *log) {
+    SG_TRY(sg_tensor_table_walk(to->config, check_slot, to));
+    SG_TRY(check_all_surplus(to));
+    if (to->partial) {
+        return SG_STATUS_OK;
+    }
+    return sg_problem_pass(to->sink, bind_tables(to, log), to->error);
+}
+
+sg_status sg_weights_examine(const sg_model_config *config, const sg_shard_index *index,
+                             bool partial, const sg_log *log, const sg_problem_sink *sink,
+                             sg_error *error) {
+    sg_weights unused = {0};
+    binding to = {config, index, &unused, sink, partial, error};
+    return check_all(&to, log);
+}
+
 sg_status sg_weights_bind(const sg_model_config *config, const sg_shard_index *index,
                           const sg_log *log, sg_weights *weights, sg_error *error) {
     sg_weights result = {0};
-    binding to = {config, index, &result, error};
-    sg_status status = sg_tensor_table_walk(config, check_slot, &to);
-    if (status == SG_STATUS_OK) {
-        status = check_all_surplus(&to);
-    }
-    if (status == SG_STATUS_OK) {
-        status = bind_tables(&to, log);
-    }
+    binding to = {config, index, &result, NULL, false, error};
+    sg_status status = check_all(&to, log);
     if (status == SG_STATUS_OK) {
         status = allocate_blocks(config, &result, error);
     }

@@ -10,6 +10,7 @@
 #include <switchgen/options.h>
 #include <switchgen/status.h>
 
+#include "base/problem.h"
 #include "layers/ffn.h"
 #include "layers/router.h"
 #include "math/matmul.h"
@@ -54,6 +55,22 @@ typedef struct sg_weights {
  * sg_weights_clear. */
 sg_status sg_weights_bind(const sg_model_config *config, const sg_shard_index *index,
                           const sg_log *log, sg_weights *weights, sg_error *error) SG_MUST_CHECK;
+
+/* Check as sg_weights_bind does, but tell every flaw to `sink`; the same table in several places
+ * may be told several times. `partial`: some weight files could not be opened, so that a missing
+ * tensor is no flaw of its own. Returns a failure only if the sink wants no more. */
+sg_status sg_weights_examine(const sg_model_config *config, const sg_shard_index *index,
+                             bool partial, const sg_log *log, const sg_problem_sink *sink,
+                             sg_error *error) SG_MUST_CHECK;
+
+/* The tensors that serve as embeddings and head; NULL where the checkpoint has none. */
+typedef struct sg_weight_tables {
+    const sg_tensor *encoder, *decoder, *head; /* [V, D]; may be one and the same */
+} sg_weight_tables;
+
+/* Which tensors these are: the place's own, else the one that stands in for it. */
+void sg_weights_find_tables(const sg_model_config *config, const sg_shard_index *index,
+                            sg_weight_tables *tables);
 
 /* Free what bind allocated. Allowed on a zeroed struct and twice. */
 void sg_weights_clear(sg_weights *weights);

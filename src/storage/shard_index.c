@@ -22,6 +22,13 @@
 #define INDEX_NAME "model.safetensors.index.json"
 #define INDEX_MAXIMUM 100000000u /* bytes; as large as a safetensors header may be */
 
+/* Where to open from, and whom to tell of flaws (NULL: the first one ends it). */
+typedef struct opening {
+    const char *directory;
+    const sg_problem_sink *sink;
+    sg_error *error;
+} opening;
+
 /* One weight file. */
 typedef struct weight_file {
     char *name; /* in the directory */
@@ -225,6 +232,13 @@ static bool is_plain_name(const char *name) {
            strcmp(name, "..") != 0;
 }
 
+static void close_file(weight_file *file) {
+    sg_safetensors_close(file->tensors);
+    sg_mapped_file_close(&file->mapping);
+    sg_memory_free(file->name);
+    *file = (weight_file){0};
+}
+
 static sg_status open_file(const char *directory, const char *name, weight_file *file,
                            sg_error *error) {
     char *path = join(directory, name);
@@ -262,30 +276,45 @@ static size_t count_files(const weight_map *map) {
     return count;
 }
 
-static sg_status open_listed_file(sg_shard_index *index, const char *directory,
-                                  const weight_map *map, const char *name, sg_error *error) {
+static sg_status open_listed_file(sg_shard_index *index, const opening *from, const weight_map *map,
+                                  const char *name) {
     sg_status status;
     if (!is_plain_name(name)) {
-        return sg_error_set(error, SG_STATUS_MODEL,
+        return sg_error_set(from->error, SG_STATUS_MODEL,
                             "%s: weight_map names file \"%s\", expected a plain file name in the "
                             "same directory",
                             map->path, name);
     }
-    status = open_file(directory, name, &index->files[index->file_count++], error);
+    status = open_file(from->directory, name, &index->files[index->file_count++], from->error);
     if (status == SG_STATUS_NOT_FOUND) {
-        (void)sg_error_hint(error, "%s lists this file: the download may be incomplete", map->path);
+        (void)sg_error_hint(from->error, "%s lists this file: the download may be incomplete",
+                            map->path);
     }
     return status;
 }
 
+/* Open one file; where it fails and that is told, the file is not listed. */
+static sg_status try_listed_file(sg_shard_index *index, const opening *from, const weight_map *map,
+                                 const char *name) {
+    size_t count = index->file_count;
+    sg_status status = open_listed_file(index, from, map, name);
+    bool failed = status != SG_STATUS_OK;
+    SG_TRY(sg_problem_pass(from->sink, status, from->error));
+    if (failed && index->file_count > count) {
+        index->file_count = count;
+        close_file(&index->files[count]);
+    }
+    return SG_STATUS_OK;
+}
+
 /* Open each file that weight_map names. */
-static sg_status open_listed_files(sg_shard_index *index, const char *directory,
-                                   const weight_map *map, sg_error *error) {
-    SG_TRY(reserve_files(index, count_files(map), error));
+static sg_status open_listed_files(sg_shard_index *index, const opening *from,
+                                   const weight_map *map) {
+    SG_TRY(reserve_files(index, count_files(map), from->error));
     for (size_t i = 0; i < map->count; i++) {
         const map_entry *entry = &map->entries[i];
         if (i == 0 || strcmp(entry[-1].file_name, entry->file_name) != 0) {
-            SG_TRY(open_listed_file(index, directory, map, entry->file_name, error));
+            SG_TRY(try_listed_file(index, from, map, entry->file_name));
         }
     }
     return SG_STATUS_OK;
@@ -298,15 +327,35 @@ static int compare_placed(const void *a, const void *b) {
     return order != 0 ? order : (left->file > right->file) - (left->file < right->file);
 }
 
+/* Drop what an earlier file holds, too; each is a flaw. The list is sorted. */
+static sg_status drop_repeated(sg_shard_index *index, const opening *from) {
+    size_t kept = 0;
+    for (size_t i = 0; i < index->count; i++) {
+        const placed_tensor *next = &index->tensors[i];
+        const placed_tensor *last = &index->tensors[kept == 0 ? 0 : kept - 1];
+        if (kept > 0 && strcmp(last->tensor->name, next->tensor->name) == 0) {
+            sg_status status =
+                sg_error_set(from->error, SG_STATUS_MODEL, "%s and %s both hold tensor \"%s\"",
+                             index->files[last->file].mapping.path, index->files[next->file].name,
+                             last->tensor->name);
+            SG_TRY(sg_problem_pass(from->sink, status, from->error));
+            continue;
+        }
+        index->tensors[kept++] = *next;
+    }
+    index->count = kept;
+    return SG_STATUS_OK;
+}
+
 /* One list over all files. */
-static sg_status merge_tensors(sg_shard_index *index, sg_error *error) {
+static sg_status merge_tensors(sg_shard_index *index, const opening *from) {
     size_t total = 0;
     for (size_t i = 0; i < index->file_count; i++) {
         total += sg_safetensors_count(index->files[i].tensors);
     }
     index->tensors = sg_memory_alloc(total, sizeof *index->tensors);
     if (index->tensors == NULL) {
-        return sg_memory_error(error, "the list of tensors", total * sizeof *index->tensors);
+        return sg_memory_error(from->error, "the list of tensors", total * sizeof *index->tensors);
     }
     for (size_t i = 0; i < index->file_count; i++) {
         for (size_t k = 0; k < sg_safetensors_count(index->files[i].tensors); k++) {
@@ -315,15 +364,7 @@ static sg_status merge_tensors(sg_shard_index *index, sg_error *error) {
         }
     }
     qsort(index->tensors, index->count, sizeof *index->tensors, compare_placed);
-    for (size_t i = 1; i < index->count; i++) {
-        const placed_tensor *pair = &index->tensors[i - 1];
-        if (strcmp(pair[0].tensor->name, pair[1].tensor->name) == 0) {
-            return sg_error_set(error, SG_STATUS_MODEL, "%s and %s both hold tensor \"%s\"",
-                                index->files[pair[0].file].mapping.path,
-                                index->files[pair[1].file].name, pair[0].tensor->name);
-        }
-    }
-    return SG_STATUS_OK;
+    return drop_repeated(index, from);
 }
 
 static const placed_tensor *find_placed(const sg_shard_index *index, const char *name) {
@@ -347,14 +388,17 @@ static const placed_tensor *find_placed(const sg_shard_index *index, const char 
 /* A tensor must not lie in another file than weight_map says. One that lies in none is let pass:
  * the hub's converter leaves out all but one of the names that share their values in a shard, and
  * lists them all the same (google/switch-base-64, refs/pr/6). Whoever needs it will miss it. */
-static sg_status check_places(const sg_shard_index *index, const weight_map *map, sg_error *error) {
+static sg_status check_places(const sg_shard_index *index, const opening *from,
+                              const weight_map *map) {
     for (size_t i = 0; i < map->count; i++) {
         const map_entry *entry = &map->entries[i];
         const placed_tensor *placed = find_placed(index, entry->tensor_name);
         if (placed != NULL && strcmp(index->files[placed->file].name, entry->file_name) != 0) {
-            return sg_error_set(
-                error, SG_STATUS_MODEL, "%s: weight_map puts tensor \"%s\" in %s, it lies in %s",
-                map->path, entry->tensor_name, entry->file_name, index->files[placed->file].name);
+            sg_status status =
+                sg_error_set(from->error, SG_STATUS_MODEL,
+                             "%s: weight_map puts tensor \"%s\" in %s, it lies in %s", map->path,
+                             entry->tensor_name, entry->file_name, index->files[placed->file].name);
+            SG_TRY(sg_problem_pass(from->sink, status, from->error));
         }
     }
     return SG_STATUS_OK;
@@ -411,43 +455,44 @@ static sg_status no_weights(const char *directory, sg_error *error) {
     return status;
 }
 
-static sg_status open_sharded(sg_shard_index *index, const char *directory, const char *index_path,
-                              sg_error *error) {
+static sg_status open_sharded(sg_shard_index *index, const opening *from, const char *index_path) {
     weight_map map = {.path = index_path};
-    sg_status status = load_weight_map(&map, error);
+    sg_status status = load_weight_map(&map, from->error);
     if (status == SG_STATUS_OK) {
-        status = open_listed_files(index, directory, &map, error);
+        status = open_listed_files(index, from, &map);
     }
     if (status == SG_STATUS_OK) {
-        status = merge_tensors(index, error);
+        status = merge_tensors(index, from);
     }
     if (status == SG_STATUS_OK) {
-        status = check_places(index, &map, error);
+        status = check_places(index, from, &map);
     }
     clear_weight_map(&map);
     return status;
 }
 
-static sg_status open_single(sg_shard_index *index, const char *directory, sg_error *error) {
-    SG_TRY(reserve_files(index, 1, error));
+static sg_status open_single(sg_shard_index *index, const opening *from) {
+    SG_TRY(reserve_files(index, 1, from->error));
     index->file_count = 1;
-    SG_TRY(open_file(directory, SINGLE_NAME, &index->files[0], error));
-    return merge_tensors(index, error);
+    SG_TRY(open_file(from->directory, SINGLE_NAME, &index->files[0], from->error));
+    return merge_tensors(index, from);
 }
 
 /* The order of the reference: a regular file of the single name, else the index. */
-static sg_status open_either(sg_shard_index *index, const char *directory, const char *single_path,
-                             const char *index_path, sg_error *error) {
+static sg_status open_either(sg_shard_index *index, const opening *from, const char *single_path,
+                             const char *index_path) {
     if (is_regular_file(single_path)) {
-        return open_single(index, directory, error);
+        return open_single(index, from);
     }
     if (is_regular_file(index_path)) {
-        return open_sharded(index, directory, index_path, error);
+        return open_sharded(index, from, index_path);
     }
-    return no_weights(directory, error);
+    return no_weights(from->directory, from->error);
 }
 
-sg_status sg_shard_index_open(const char *directory, sg_shard_index **index, sg_error *error) {
+sg_status sg_shard_index_examine(const char *directory, const sg_problem_sink *sink,
+                                 sg_shard_index **index, sg_error *error) {
+    const opening from = {directory, sink, error};
     sg_shard_index *opened = sg_memory_alloc_zeroed(1, sizeof *opened);
     char *single_path = join(directory, SINGLE_NAME);
     char *index_path = join(directory, INDEX_NAME);
@@ -455,7 +500,7 @@ sg_status sg_shard_index_open(const char *directory, sg_shard_index **index, sg_
     if (opened == NULL || single_path == NULL || index_path == NULL) {
         status = sg_memory_error(error, "a checkpoint's index", sizeof *opened);
     } else {
-        status = open_either(opened, directory, single_path, index_path, error);
+        status = open_either(opened, &from, single_path, index_path);
     }
     sg_memory_free(single_path);
     sg_memory_free(index_path);
@@ -467,14 +512,16 @@ sg_status sg_shard_index_open(const char *directory, sg_shard_index **index, sg_
     return SG_STATUS_OK;
 }
 
+sg_status sg_shard_index_open(const char *directory, sg_shard_index **index, sg_error *error) {
+    return sg_shard_index_examine(directory, NULL, index, error);
+}
+
 void sg_shard_index_close(sg_shard_index *index) {
     if (index == NULL) {
         return;
     }
     for (size_t i = 0; i < index->file_count; i++) {
-        sg_safetensors_close(index->files[i].tensors);
-        sg_mapped_file_close(&index->files[i].mapping);
-        sg_memory_free(index->files[i].name);
+        close_file(&index->files[i]);
     }
     sg_memory_free(index->files);
     sg_memory_free(index->tensors);

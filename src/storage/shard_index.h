@@ -8,6 +8,7 @@
 
 #include <switchgen/status.h>
 
+#include "base/problem.h"
 #include "storage/mapped_file.h"
 #include "storage/safetensors.h"
 
@@ -26,6 +27,12 @@ typedef struct sg_shard_index sg_shard_index;
  * _MODEL, _IO, _MEMORY. Owned by the caller on success. */
 sg_status sg_shard_index_open(const char *directory, sg_shard_index **index,
                               sg_error *error) SG_MUST_CHECK;
+
+/* The same for a report: with a sink, a listed file that is missing or damaged, and a tensor that
+ * is in the wrong file or in two, are told and passed over; the index then holds the rest. Returned
+ * is what leaves nothing: no weights, a damaged index file or single file. */
+sg_status sg_shard_index_examine(const char *directory, const sg_problem_sink *sink,
+                                 sg_shard_index **index, sg_error *error) SG_MUST_CHECK;
 
 /* Unmap everything. NULL is allowed. */
 void sg_shard_index_close(sg_shard_index *index);
