@@ -16,11 +16,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "storage/json_reader.h"
+#include "storage/weight_map.h"
 
 #define SINGLE_NAME "model.safetensors"
 #define INDEX_NAME "model.safetensors.index.json"
-#define INDEX_MAXIMUM 100000000u /* bytes; as large as a safetensors header may be */
 
 /* Where to open from, and whom to tell of flaws (NULL: the first one ends it). */
 typedef struct opening {
@@ -48,20 +47,6 @@ struct sg_shard_index {
     size_t count;
 };
 
-/* weight_map as read: pairs of texts, one after the other in `texts`. */
-typedef struct map_entry {
-    size_t tensor, file; /* offsets in texts */
-    const char *tensor_name, *file_name;
-} map_entry;
-
-typedef struct weight_map {
-    const char *path; /* of the index file; begins messages */
-    map_entry *entries;
-    size_t count, capacity;
-    sg_buffer texts;
-    bool found;
-} weight_map;
-
 /* "DIRECTORY/NAME", owned by the caller; NULL without memory. */
 static char *join(const char *directory, const char *name) {
     sg_buffer path;
@@ -75,162 +60,7 @@ static char *join(const char *directory, const char *name) {
     return joined;
 }
 
-/* ---- reading weight_map ---- */
-
-/* To a user bad JSON in the index is a damaged model, not a bad record. */
-static sg_status document_status(const weight_map *map, sg_status status, sg_error *error) {
-    if (status != SG_STATUS_BAD_JSON) {
-        return status;
-    }
-    (void)sg_error_prefix(error, status, "%s", map->path);
-    if (error != NULL) {
-        error->code = SG_STATUS_MODEL;
-    }
-    return SG_STATUS_MODEL;
-}
-
-static sg_status next(const weight_map *map, sg_json_reader *reader, sg_json_event *event,
-                      sg_error *error) {
-    return document_status(map, sg_json_reader_next(reader, event, error), error);
-}
-
-/* Keep the reader's text; *offset is where it begins in map->texts. */
-static sg_status keep_text(weight_map *map, const sg_json_reader *reader, const char *what,
-                           size_t *offset, sg_error *error) {
-    *offset = map->texts.length;
-    (void)sg_buffer_append(&map->texts, reader->text, reader->text_length);
-    if (sg_buffer_append(&map->texts, "", 1) != SG_STATUS_OK) {
-        return sg_memory_error(error, "weight_map", map->texts.length);
-    }
-    if (strlen(map->texts.data + *offset) != reader->text_length) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map has %s that holds a NUL",
-                            map->path, what);
-    }
-    return SG_STATUS_OK;
-}
-
-static sg_status add_entry(weight_map *map, map_entry entry, sg_error *error) {
-    if (map->count == map->capacity) {
-        size_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
-        map_entry *entries = sg_memory_resize(map->entries, capacity, sizeof *entries);
-        if (entries == NULL) {
-            return sg_memory_error(error, "weight_map", capacity * sizeof *entries);
-        }
-        map->entries = entries;
-        map->capacity = capacity;
-    }
-    map->entries[map->count++] = entry;
-    return SG_STATUS_OK;
-}
-
-static sg_status read_weight_map(weight_map *map, sg_json_reader *reader, sg_error *error) {
-    sg_json_event event;
-    if (map->found) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map is given twice", map->path);
-    }
-    map->found = true;
-    SG_TRY(next(map, reader, &event, error));
-    if (event != SG_JSON_EVENT_OBJECT_BEGIN) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map is no object", map->path);
-    }
-    for (;;) {
-        map_entry entry = {0};
-        SG_TRY(next(map, reader, &event, error));
-        if (event == SG_JSON_EVENT_OBJECT_END) {
-            return SG_STATUS_OK;
-        }
-        SG_TRY(keep_text(map, reader, "a tensor name", &entry.tensor, error));
-        SG_TRY(next(map, reader, &event, error));
-        if (event != SG_JSON_EVENT_STRING) {
-            return sg_error_set(error, SG_STATUS_MODEL,
-                                "%s: weight_map: the file of tensor \"%s\" is no string", map->path,
-                                map->texts.data + entry.tensor);
-        }
-        SG_TRY(keep_text(map, reader, "a file name", &entry.file, error));
-        SG_TRY(add_entry(map, entry, error));
-    }
-}
-
-/* The whole document is read, so that all of it is checked. */
-static sg_status read_document(weight_map *map, sg_json_reader *reader, sg_error *error) {
-    sg_json_event event;
-    SG_TRY(next(map, reader, &event, error));
-    if (event != SG_JSON_EVENT_OBJECT_BEGIN) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: the document is no JSON object",
-                            map->path);
-    }
-    for (;;) {
-        SG_TRY(next(map, reader, &event, error));
-        if (event == SG_JSON_EVENT_OBJECT_END) {
-            break;
-        }
-        if (reader->text_length == strlen("weight_map") &&
-            memcmp(reader->text, "weight_map", reader->text_length) == 0) {
-            SG_TRY(read_weight_map(map, reader, error));
-            continue;
-        }
-        SG_TRY(next(map, reader, &event, error));
-        SG_TRY(document_status(map, sg_json_reader_skip(reader, event, error), error));
-    }
-    SG_TRY(next(map, reader, &event, error));
-    if (map->count == 0) {
-        return sg_error_set(error, SG_STATUS_MODEL, "%s: %s", map->path,
-                            map->found ? "weight_map names no tensor" : "weight_map is missing");
-    }
-    return SG_STATUS_OK;
-}
-
-static int compare_tensor_names(const void *a, const void *b) {
-    return strcmp(((const map_entry *)a)->tensor_name, ((const map_entry *)b)->tensor_name);
-}
-
-static int compare_file_names(const void *a, const void *b) {
-    return strcmp(((const map_entry *)a)->file_name, ((const map_entry *)b)->file_name);
-}
-
-/* Texts have stopped moving: point at them, refuse what is given twice, and sort by file. */
-static sg_status sort_weight_map(weight_map *map, sg_error *error) {
-    for (size_t i = 0; i < map->count; i++) {
-        map->entries[i].tensor_name = map->texts.data + map->entries[i].tensor;
-        map->entries[i].file_name = map->texts.data + map->entries[i].file;
-    }
-    qsort(map->entries, map->count, sizeof *map->entries, compare_tensor_names);
-    for (size_t i = 1; i < map->count; i++) {
-        if (strcmp(map->entries[i - 1].tensor_name, map->entries[i].tensor_name) == 0) {
-            return sg_error_set(error, SG_STATUS_MODEL, "%s: weight_map names tensor \"%s\" twice",
-                                map->path, map->entries[i].tensor_name);
-        }
-    }
-    qsort(map->entries, map->count, sizeof *map->entries, compare_file_names);
-    return SG_STATUS_OK;
-}
-
-static sg_status load_weight_map(weight_map *map, sg_error *error) {
-    char *bytes = NULL;
-    size_t length = 0;
-    sg_json_reader reader;
-    sg_status status;
-    SG_TRY(sg_file_read_small(map->path, INDEX_MAXIMUM, &bytes, &length, error));
-    sg_buffer_init(&map->texts, length); /* a text's NUL takes less than its quotes */
-    sg_json_reader_init(&reader, bytes, length);
-    status = read_document(map, &reader, error);
-    sg_json_reader_clear(&reader);
-    sg_memory_free(bytes);
-    return status == SG_STATUS_OK ? sort_weight_map(map, error) : status;
-}
-
-static void clear_weight_map(weight_map *map) {
-    sg_memory_free(map->entries);
-    sg_buffer_clear(&map->texts);
-}
-
 /* ---- opening the files ---- */
-
-/* The name of a file in the directory itself: no way out of it. */
-static bool is_plain_name(const char *name) {
-    return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0;
-}
 
 static void close_file(weight_file *file) {
     sg_safetensors_close(file->tensors);
@@ -266,25 +96,9 @@ static sg_status reserve_files(sg_shard_index *index, size_t count, sg_error *er
     return SG_STATUS_OK;
 }
 
-/* Number of different files; the map is sorted by them. */
-static size_t count_files(const weight_map *map) {
-    size_t count = 0;
-    for (size_t i = 0; i < map->count; i++) {
-        count +=
-            i == 0 || strcmp(map->entries[i - 1].file_name, map->entries[i].file_name) != 0 ? 1 : 0;
-    }
-    return count;
-}
-
-static sg_status open_listed_file(sg_shard_index *index, const opening *from, const weight_map *map,
-                                  const char *name) {
+static sg_status open_listed_file(sg_shard_index *index, const opening *from,
+                                  const sg_weight_map *map, const char *name) {
     sg_status status;
-    if (!is_plain_name(name)) {
-        return sg_error_set(from->error, SG_STATUS_MODEL,
-                            "%s: weight_map names file \"%s\", expected a plain file name in the "
-                            "same directory",
-                            map->path, name);
-    }
     status = open_file(from->directory, name, &index->files[index->file_count++], from->error);
     if (status == SG_STATUS_NOT_FOUND) {
         (void)sg_error_hint(from->error, "%s lists this file: the download may be incomplete",
@@ -294,8 +108,8 @@ static sg_status open_listed_file(sg_shard_index *index, const opening *from, co
 }
 
 /* Open one file; where it fails and that is told, the file is not listed. */
-static sg_status try_listed_file(sg_shard_index *index, const opening *from, const weight_map *map,
-                                 const char *name) {
+static sg_status try_listed_file(sg_shard_index *index, const opening *from,
+                                 const sg_weight_map *map, const char *name) {
     size_t count = index->file_count;
     sg_status status = open_listed_file(index, from, map, name);
     bool failed = status != SG_STATUS_OK;
@@ -309,12 +123,12 @@ static sg_status try_listed_file(sg_shard_index *index, const opening *from, con
 
 /* Open each file that weight_map names. */
 static sg_status open_listed_files(sg_shard_index *index, const opening *from,
-                                   const weight_map *map) {
-    SG_TRY(reserve_files(index, count_files(map), from->error));
+                                   const sg_weight_map *map) {
+    SG_TRY(reserve_files(index, map->file_count, from->error));
     for (size_t i = 0; i < map->count; i++) {
-        const map_entry *entry = &map->entries[i];
-        if (i == 0 || strcmp(entry[-1].file_name, entry->file_name) != 0) {
-            SG_TRY(try_listed_file(index, from, map, entry->file_name));
+        const sg_weight_map_entry *entry = &map->entries[i];
+        if (i == 0 || strcmp(entry[-1].file, entry->file) != 0) {
+            SG_TRY(try_listed_file(index, from, map, entry->file));
         }
     }
     return SG_STATUS_OK;
@@ -389,15 +203,15 @@ static const placed_tensor *find_placed(const sg_shard_index *index, const char 
  * the hub's converter leaves out all but one of the names that share their values in a shard, and
  * lists them all the same (google/switch-base-64, refs/pr/6). Whoever needs it will miss it. */
 static sg_status check_places(const sg_shard_index *index, const opening *from,
-                              const weight_map *map) {
+                              const sg_weight_map *map) {
     for (size_t i = 0; i < map->count; i++) {
-        const map_entry *entry = &map->entries[i];
-        const placed_tensor *placed = find_placed(index, entry->tensor_name);
-        if (placed != NULL && strcmp(index->files[placed->file].name, entry->file_name) != 0) {
+        const sg_weight_map_entry *entry = &map->entries[i];
+        const placed_tensor *placed = find_placed(index, entry->tensor);
+        if (placed != NULL && strcmp(index->files[placed->file].name, entry->file) != 0) {
             sg_status status =
                 sg_error_set(from->error, SG_STATUS_MODEL,
                              "%s: weight_map puts tensor \"%s\" in %s, it lies in %s", map->path,
-                             entry->tensor_name, entry->file_name, index->files[placed->file].name);
+                             entry->tensor, entry->file, index->files[placed->file].name);
             SG_TRY(sg_problem_pass(from->sink, status, from->error));
         }
     }
@@ -456,8 +270,8 @@ static sg_status no_weights(const char *directory, sg_error *error) {
 }
 
 static sg_status open_sharded(sg_shard_index *index, const opening *from, const char *index_path) {
-    weight_map map = {.path = index_path};
-    sg_status status = load_weight_map(&map, from->error);
+    sg_weight_map map;
+    sg_status status = sg_weight_map_read(index_path, &map, from->error);
     if (status == SG_STATUS_OK) {
         status = open_listed_files(index, from, &map);
     }
@@ -467,7 +281,7 @@ static sg_status open_sharded(sg_shard_index *index, const opening *from, const 
     if (status == SG_STATUS_OK) {
         status = check_places(index, from, &map);
     }
-    clear_weight_map(&map);
+    sg_weight_map_clear(&map);
     return status;
 }
 

@@ -76,6 +76,7 @@ sees src/storage/planted.c '#include <cjson/cJSON.h>' 'belongs in src/storage/js
 sees src/model/planted.c '#include <cJSON.h>' 'belongs in src/storage/json.c'
 sees src/text/planted.cc '#include <sentencepiece_processor.h>' 'belongs in src/text/sentencepiece_shim.cc'
 sees src/storage/planted.c '#include <openssl/evp.h>' 'belongs in src/storage/digest.c'
+sees src/storage/planted.c '#include <zlib.h>' 'belongs in src/storage/torch_zip.c'
 sees src/math/planted.c '#include <dlfcn.h>' 'belongs in src/math/blas.c'
 sees src/math/planted.c '#include <cblas.h>' 'belongs in no file'
 sees src/math/planted.c '#include <curl/curl.h>' 'no header of the list'

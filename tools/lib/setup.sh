@@ -4,7 +4,7 @@
 
 # What the build and the tests need, by Debian's names. Each has a probe below, so that a machine that got
 # a tool by another way is not asked to install it again.
-build_packages=(build-essential cmake ninja-build pkg-config libcjson-dev libsentencepiece-dev libssl-dev
+build_packages=(build-essential cmake ninja-build pkg-config libcjson-dev libsentencepiece-dev libssl-dev zlib1g-dev
                 libopenblas0-pthread)
 
 say() {
@@ -50,6 +50,7 @@ has_package() {
         libcjson-dev) pkg-config --exists 'libcjson >= 1.7.15' 2>/dev/null ;;
         libsentencepiece-dev) pkg-config --exists 'sentencepiece >= 0.1.97' 2>/dev/null ;;
         libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
+        zlib1g-dev) pkg-config --exists zlib 2>/dev/null ;;
         libopenblas0-pthread) has_openblas ;;
         *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
     esac
