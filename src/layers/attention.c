@@ -346,7 +346,12 @@ void sg_attention_rows(const sg_attention_shape *shape, const sg_attention_row *
                       .rows = rows,
                       .scratch = scratch,
                       .scratch_stride = scratch_stride};
-    sg_thread_pool_run(pool, row_count * shape->num_heads, 1, attend_rows, &work);
+    size_t longest = 0;
+    for (size_t i = 0; i < row_count; i++) {
+        longest = rows[i].count > longest ? rows[i].count : longest;
+    }
+    sg_thread_pool_run(pool, row_count * shape->num_heads,
+                       sg_thread_pool_grain(2 * longest * shape->d_kv), attend_rows, &work);
 }
 
 typedef struct block_work {
@@ -429,5 +434,7 @@ void sg_attention_block(const sg_attention_shape *shape, float *queries, size_t 
                        .scratch = scratch,
                        .scratch_stride = scratch_stride};
     size_t tiles = (query_count - 1) / QUERY_TILE + 1;
-    sg_thread_pool_run(pool, shape->num_heads * tiles, 1, attend_block, &work);
+    sg_thread_pool_run(pool, shape->num_heads * tiles,
+                       sg_thread_pool_grain(2 * QUERY_TILE * key_count * shape->d_kv), attend_block,
+                       &work);
 }

@@ -92,8 +92,10 @@ static block_range range_of(const matmul_product *product, size_t index) {
 static void run_blocks(matmul_product *product, sg_thread_task task) {
     size_t row_groups = (product->rows - 1) / product->row_group + 1;
     product->output_groups = (product->w->rows - 1) / product->output_group + 1;
-    sg_thread_pool_run(product->matmul->pool, row_groups * product->output_groups, 1, task,
-                       product);
+    size_t rows = smaller(product->rows, product->row_group);
+    size_t outputs = smaller(product->w->rows, product->output_group);
+    sg_thread_pool_run(product->matmul->pool, row_groups * product->output_groups,
+                       sg_thread_pool_grain(rows * outputs * product->w->columns), task, product);
 }
 
 /* One row: outputs begin .. end - 1. */
@@ -256,7 +258,9 @@ void sg_matmul_multiply(sg_matmul *matmul, sg_matmul_stage stage, const float *x
         product.output_group = blas_outputs(w->columns);
         run_blocks(&product, multiply_blas);
     } else if (row_count == 1) {
-        sg_thread_pool_run(matmul->pool, w->rows, ROW_GRAIN, multiply_one_row, &product);
+        size_t grain = sg_thread_pool_grain(w->columns);
+        sg_thread_pool_run(matmul->pool, w->rows, grain > ROW_GRAIN ? grain : ROW_GRAIN,
+                           multiply_one_row, &product);
     } else {
         product.row_group = native_row_group(w->columns);
         product.output_group = 4 * matmul->kernels->outputs_at_once;

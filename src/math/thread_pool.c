@@ -20,14 +20,17 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/cgroup.h"
 
 #define MAX_THREADS 1024
 #define STACK_BYTES ((size_t)1 << 20)
 /* Looks at a word before going to sleep: 20 to 80 us on current CPUs, about the gap between two
  * products of a decoding step. */
+/* Multiply-adds that a piece of a loop has at least: some two microseconds' worth, which is what it
+ * costs to hand a piece to a thread that spins. */
+#define PIECE_WORK ((size_t)1 << 15)
 #define SPINS 2000
 /* `command`: how many threads take part; -1 that the pool ends; the count of loops above. */
 #define PARTICIPANTS_BITS 12
@@ -178,6 +181,10 @@ static void wait_until_finished(sg_thread_pool *pool) {
     }
     atomic_store(&pool->caller_sleeps, false);
     (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+size_t sg_thread_pool_grain(size_t work) {
+    return work >= PIECE_WORK ? 1 : PIECE_WORK / (work > 0 ? work : 1);
 }
 
 void sg_thread_pool_run(sg_thread_pool *pool, size_t count, size_t grain, sg_thread_task task,

@@ -26,6 +26,9 @@ void sg_thread_pool_destroy(sg_thread_pool *pool);
 /* Number of threads; 1 for NULL. */
 unsigned sg_thread_pool_count(const sg_thread_pool *pool);
 
+/* The grain for indices that cost `work` multiply-adds each: pieces worth waking a thread for. */
+size_t sg_thread_pool_grain(size_t work);
+
 /* Run `task` over 0 .. count - 1 cut into at most one contiguous piece a thread, each a multiple of
  * `grain` (1 or more) but the last; return when all are done. A NULL pool, or one piece, runs on
  * the caller. Not re-entrant, one caller at a time. Workers spin briefly for the next loop, then
