@@ -103,6 +103,14 @@ static sg_status read_feed_forward(const sg_config_reader *reader, sg_model_conf
                         : parse_activation(reader, "dense_act_fn", name, &config->activation);
 }
 
+/* A dimension by its own name, then by transformers' common one, which wins where both are there
+ * (attribute_map of the two configuration classes). */
+static sg_status read_named_twice(const sg_config_reader *reader, const char *key,
+                                  const char *common_key, size_t *out) {
+    SG_TRY(sg_config_reader_size(reader, key, 1, SG_CONFIG_MAX_DIMENSION, out));
+    return sg_config_reader_size(reader, common_key, 1, SG_CONFIG_MAX_DIMENSION, out);
+}
+
 /* The step that the reference computes, replaced by the one that the file holds. */
 static sg_status read_sparse_step(const sg_config_reader *reader, const char *count_key,
                                   const char *step_key, sg_stack_config *stack) {
@@ -133,7 +141,10 @@ static sg_status read_layers(const sg_config_reader *reader, sg_model_config *co
         SG_TRY(
             read_sparse_step(reader, "num_sparse_decoder_layers", "decoder_sparse_step", decoder));
     }
-    return SG_STATUS_OK;
+    /* The common name comes last in the reference: the decoder's depth and the steps, computed
+     * before, do not see it. */
+    return sg_config_reader_size(reader, "num_hidden_layers", 1, SG_CONFIG_MAX_DIMENSION,
+                                 &encoder->num_layers);
 }
 
 static sg_status read_dimensions(const sg_config_reader *reader, sg_model_config *config) {
@@ -146,10 +157,10 @@ static sg_status read_dimensions(const sg_config_reader *reader, sg_model_config
     config->num_heads = is_switch ? 12 : 8;
     SG_TRY(sg_config_reader_size(reader, "vocab_size", 1, SG_CONFIG_MAX_VOCABULARY,
                                  &config->vocab_size));
-    SG_TRY(sg_config_reader_size(reader, "d_model", 1, most, &config->d_model));
-    SG_TRY(sg_config_reader_size(reader, "d_kv", 1, most, &config->d_kv));
+    SG_TRY(read_named_twice(reader, "d_model", "hidden_size", &config->d_model));
+    SG_TRY(read_named_twice(reader, "d_kv", is_switch ? "d_kv" : "head_dim", &config->d_kv));
     SG_TRY(sg_config_reader_size(reader, "d_ff", 1, most, &config->d_ff));
-    SG_TRY(sg_config_reader_size(reader, "num_heads", 1, most, &config->num_heads));
+    SG_TRY(read_named_twice(reader, "num_heads", "num_attention_heads", &config->num_heads));
     /* Both factors are at most 2^20, so their product fits. */
     if (config->num_heads * config->d_kv > SG_CONFIG_MAX_DIMENSION) {
         return sg_config_reader_pass(
@@ -203,13 +214,24 @@ static sg_status read_relative_attention(const sg_config_reader *reader, sg_mode
     return SG_STATUS_OK;
 }
 
+/* Tied models scale their output. transformers 5 calls every T5 model tied and saves whether it
+ * scales under a name of its own (T5Config, transformers 5.23.0). */
+static sg_status read_tying(const sg_config_reader *reader, sg_model_config *config) {
+    config->tie_word_embeddings = true;
+    SG_TRY(sg_config_reader_bool(reader, "tie_word_embeddings", &config->tie_word_embeddings));
+    config->scale_output = config->tie_word_embeddings;
+    if (config->type != SG_MODEL_TYPE_T5) {
+        return SG_STATUS_OK;
+    }
+    return sg_config_reader_bool(reader, "scale_decoder_outputs", &config->scale_output);
+}
+
 static sg_status read_rest(const sg_config_reader *reader, sg_model_config *config) {
     double epsilon = 1e-6;
-    config->tie_word_embeddings = true;
     config->pad_token_id = 0;
     SG_TRY(sg_config_reader_f64(reader, "layer_norm_epsilon", 1e-30, 1.0, &epsilon));
     config->layer_norm_epsilon = (float)epsilon;
-    SG_TRY(sg_config_reader_bool(reader, "tie_word_embeddings", &config->tie_word_embeddings));
+    SG_TRY(read_tying(reader, config));
     return sg_config_reader_i64(reader, "pad_token_id", 0, (int64_t)config->vocab_size - 1,
                                 &config->pad_token_id);
 }

@@ -49,7 +49,8 @@ typedef struct sg_model_config {
     size_t relative_attention_num_buckets;
     size_t relative_attention_max_distance;
     float layer_norm_epsilon;
-    bool tie_word_embeddings; /* true also means: logits are scaled by D^-0.5 */
+    bool tie_word_embeddings;
+    bool scale_output; /* logits are scaled by D^-0.5 */
     int64_t pad_token_id;
 } sg_model_config;
 

@@ -103,6 +103,7 @@ static void reconcile_head(sg_model_config *config, const sg_shard_index *index,
             "config.json says tie_word_embeddings true, but decoder.lm_head.weight is there: it is "
             "the head, and logits are not scaled");
         config->tie_word_embeddings = false;
+        config->scale_output = false;
     }
 }
 

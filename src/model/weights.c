@@ -317,7 +317,7 @@ static sg_status bind_tables(const binding *to, const sg_log *log) {
     SG_TRY(view_table(to, tables.decoder, &weights->stacks[SG_STACK_DECODER].embedding));
     SG_TRY(view_table(to, tables.head, &weights->head));
     weights->head_scale = 1.0F;
-    if (to->config->tie_word_embeddings) {
+    if (to->config->scale_output) {
         weights->head_scale = (float)(1.0 / sqrt((double)to->config->d_model));
     }
     return SG_STATUS_OK;

@@ -44,7 +44,7 @@ typedef struct sg_stack_weights {
 typedef struct sg_weights {
     sg_stack_weights stacks[2]; /* by sg_stack */
     sg_matrix head;             /* [V, D] */
-    float head_scale;           /* D^-0.5 where embeddings are tied, else 1 */
+    float head_scale;           /* D^-0.5 where the output is scaled, else 1 */
 } sg_weights;
 
 /* Bind the tensors that `config` calls for. Every one is checked for presence, shape and type

@@ -41,6 +41,52 @@ static void defaults_are_the_references(void) {
     CHECK(!config.is_gated);
 }
 
+/* transformers 5 saves every T5 as tied, with the scaling of the output under a name of its own,
+ * which a Switch model does not know. */
+static void output_scale_has_a_name_of_its_own(void) {
+    static const struct {
+        const char *text;
+        bool scaled;
+    } rows[] = {
+        {"{\"model_type\":\"t5\"}", true},
+        {"{\"model_type\":\"t5\",\"tie_word_embeddings\":false}", false},
+        {"{\"model_type\":\"t5\",\"tie_word_embeddings\":true,\"scale_decoder_outputs\":false}",
+         false},
+        {"{\"model_type\":\"t5\",\"tie_word_embeddings\":false,\"scale_decoder_outputs\":true}",
+         true},
+        {"{\"model_type\":\"switch_transformers\",\"tie_word_embeddings\":false}", false},
+        {"{\"model_type\":\"switch_transformers\",\"scale_decoder_outputs\":false}", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        sg_model_config config;
+        sg_error error;
+        CHECK_INT(read_text(rows[i].text, &config, &error), SG_STATUS_OK);
+        CHECK_INT(config.scale_output, rows[i].scaled);
+    }
+}
+
+/* transformers' common names of dimensions win over the family's own, and come too late for what
+ * is computed from the number of layers. */
+static void common_names_of_dimensions(void) {
+    sg_model_config config;
+    sg_error error;
+    CHECK_INT(read_text("{\"model_type\":\"t5\",\"d_model\":9,\"hidden_size\":17,"
+                        "\"num_attention_heads\":3,\"head_dim\":5,\"num_hidden_layers\":7}",
+                        &config, &error),
+              SG_STATUS_OK);
+    CHECK_INT(config.d_model, 17);
+    CHECK_INT(config.num_heads, 3);
+    CHECK_INT(config.d_kv, 5);
+    CHECK_INT(config.stacks[SG_STACK_ENCODER].num_layers, 7);
+    CHECK_INT(config.stacks[SG_STACK_DECODER].num_layers, 6);
+    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"head_dim\":5,"
+                        "\"num_hidden_layers\":13}",
+                        &config, &error),
+              SG_STATUS_OK);
+    CHECK_INT(config.d_kv, 64);
+    CHECK_INT(config.stacks[SG_STACK_ENCODER].num_layers, 13);
+    CHECK_INT(config.stacks[SG_STACK_ENCODER].sparse_step, 4);
+}
+
 /* An absent number of decoder layers is 12 for a Switch model, a null one is the encoder's. */
 static void decoder_layers_follow_the_reference(void) {
     sg_model_config config;
@@ -274,6 +320,8 @@ static void capacity_may_be_anything(void) {
 int main(void) {
     dir = temp_dir_create();
     TEST(defaults_are_the_references);
+    TEST(output_scale_has_a_name_of_its_own);
+    TEST(common_names_of_dimensions);
     TEST(decoder_layers_follow_the_reference);
     TEST(sparse_pattern_follows_the_reference);
     TEST(sparse_step_overrides);
