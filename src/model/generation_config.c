@@ -203,7 +203,8 @@ static sg_status read_start(const sg_config_reader *reader, const sg_model_confi
 }
 
 /* config.json: its token ids always; its other settings only where it stands in for a missing file.
- */
+ * There an absent end token is none: the reference reads the file as settings, without the defaults
+ * of the model's class. */
 static sg_status read_config_json(const char *directory, bool stands_in,
                                   const sg_model_config *config, const sg_problem_sink *sink,
                                   sg_generation_config *settings, int64_t *start, sg_error *error) {
@@ -211,7 +212,7 @@ static sg_status read_config_json(const char *directory, bool stands_in,
     sg_status status = sg_config_reader_open(&reader, directory, "config.json", error);
     reader.sink = sink;
     settings->eos_token_ids[0] = 1; /* the default of both config classes */
-    settings->eos_token_id_count = 1;
+    settings->eos_token_id_count = stands_in ? 0 : 1;
     if (status == SG_STATUS_OK) {
         status = read_eos(&reader, config, settings);
     }

@@ -56,6 +56,21 @@ static void config_stands_in_for_a_missing_file(void) {
     CHECK_TEXT(last_warning, "");
 }
 
+/* A config.json that stands in and names no end token has none, as in the reference: its class'
+ * default of 1 is the model's, not generate()'s. */
+static void config_without_end_token(void) {
+    sg_generation_config settings;
+    sg_error error;
+    CHECK_INT(read_settings(",\"decoder_start_token_id\":0", NULL, NULL, &settings, &error),
+              SG_STATUS_OK);
+    CHECK_INT(settings.eos_token_id_count, 0);
+    CHECK_CONTAINS(last_warning, "eos_token_id");
+    CHECK_INT(read_settings(",\"decoder_start_token_id\":0", NULL, "none", &settings, &error),
+              SG_STATUS_OK);
+    CHECK_INT(settings.eos_token_id_count, 1);
+    CHECK_INT(settings.eos_token_ids[0], 1);
+}
+
 /* With the file, config.json's settings do not count, and a file without end token has none. */
 static void the_file_replaces_config(void) {
     sg_generation_config settings;
@@ -96,9 +111,10 @@ static void the_caller_may_choose(void) {
 static void a_missing_start_token_is_the_pad_id(void) {
     sg_generation_config settings;
     sg_error error;
-    CHECK_INT(read_settings(",\"pad_token_id\":9,\"decoder_start_token_id\":null", NULL, NULL,
-                            &settings, &error),
-              SG_STATUS_OK);
+    CHECK_INT(
+        read_settings(",\"pad_token_id\":9,\"eos_token_id\":1,\"decoder_start_token_id\":null",
+                      NULL, NULL, &settings, &error),
+        SG_STATUS_OK);
     CHECK_INT(settings.decoder_start_token_id, 9);
     CHECK_CONTAINS(last_warning, "decoder_start_token_id");
     CHECK_INT(read_settings("", "{\"eos_token_id\":1}", NULL, &settings, &error), SG_STATUS_OK);
@@ -187,6 +203,7 @@ static void values_are_checked(void) {
 int main(void) {
     dir = temp_dir_create();
     TEST(config_stands_in_for_a_missing_file);
+    TEST(config_without_end_token);
     TEST(the_file_replaces_config);
     TEST(the_caller_may_choose);
     TEST(a_missing_start_token_is_the_pad_id);

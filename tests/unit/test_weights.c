@@ -10,7 +10,7 @@
 #define SMALL                                                                                 \
     "\"vocab_size\":40,\"d_model\":6,\"d_kv\":2,\"d_ff\":5,\"num_heads\":2,\"num_layers\":2," \
     "\"num_decoder_layers\":2,\"num_experts\":3,\"num_sparse_encoder_layers\":1,"             \
-    "\"num_sparse_decoder_layers\":1,\"decoder_start_token_id\":0"
+    "\"num_sparse_decoder_layers\":1,\"decoder_start_token_id\":0,\"eos_token_id\":1"
 #define SWITCH "{\"model_type\":\"switch_transformers\"," SMALL "}"
 #define UNTIED "{\"model_type\":\"switch_transformers\",\"tie_word_embeddings\":false," SMALL "}"
 #define T5                                                                                 \
