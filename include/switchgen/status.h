@@ -40,7 +40,7 @@ typedef enum sg_status {
 } sg_status;
 
 #define SG_ERROR_MESSAGE_SIZE 1024
-#define SG_ERROR_HINT_SIZE 1024
+#define SG_ERROR_HINT_SIZE 2048
 
 /* A failure in words. Plain data on the caller's stack; nothing to free. */
 typedef struct sg_error {

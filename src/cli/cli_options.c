@@ -76,9 +76,9 @@ static sg_status refuse_command(const char *word, const char *saying, sg_error *
         }
     }
     (void)sg_error_set(error, SG_STATUS_ARGUMENT, "\"%s\" is %s", word, saying);
-    status = hint_with_suggestions(
-        error, &list,
-        "commands: fill, verify, tokenize, inspect, help; to run it as a text write fill first");
+    status = hint_with_suggestions(error, &list,
+                                   "commands: fill, verify, tokenize, inspect, models, help; to "
+                                   "run it as a text write fill first");
     sg_buffer_clear(&list);
     return status;
 }
@@ -282,6 +282,9 @@ static sg_status check_operands(const sg_cli_options *options, sg_error *error) 
         least = 1;
         most = 1;
         break;
+    case SG_CLI_COMMAND_MODELS:
+        most = 0;
+        break;
     case SG_CLI_COMMAND_HELP:
         most = 1;
         break;
@@ -304,6 +307,9 @@ static sg_status check_operands(const sg_cli_options *options, sg_error *error) 
 static sg_status check_whole(sg_cli_options *options, sg_error *error) {
     if (options->blank != NULL && options->blank[0] == '\0') {
         return sg_error_set(error, SG_STATUS_ARGUMENT, "--blank: the mark is empty");
+    }
+    if (options->revision != NULL && options->revision[0] == '\0') {
+        return sg_error_set(error, SG_STATUS_ARGUMENT, "--revision: the name is empty");
     }
     if (options->quiet && options->verbosity > 0) {
         return sg_error_set(error, SG_STATUS_ARGUMENT, "-q and -v contradict each other");

@@ -28,6 +28,7 @@ typedef struct sg_cli_options {
     bool given[SG_OPTION_COUNT]; /* on the command line */
 
     const char *model; /* NULL: the shipped one; $SWITCH_GEN_MODEL is already in here */
+    const char *revision; /* NULL: the hub's main */
     sg_capacity_mode capacity_mode;
     int64_t capacity;
     const char *generation_config; /* NULL: the model's own */

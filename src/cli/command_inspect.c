@@ -407,13 +407,15 @@ static sg_status inspect_directory(inspect_run *run, const char *directory, sg_e
 
 /* A path, or a model's name. */
 static sg_status inspect_path(inspect_run *run, const char *path, sg_error *error) {
+    sg_model_request request = {
+        .name = path, .revision = run->options->revision, .needs_weights = false, .log = &run->log};
     struct stat found;
     char *directory = NULL;
     sg_status status;
     if (stat(path, &found) == 0 && !S_ISDIR(found.st_mode)) {
         return inspect_file(run, path, error);
     }
-    SG_TRY(sg_model_locator_find(path, &directory, error));
+    SG_TRY(sg_model_locator_find(&request, &directory, error));
     status = inspect_directory(run, directory, error);
     sg_memory_free(directory);
     return status;

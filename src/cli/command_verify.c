@@ -272,7 +272,7 @@ static sg_status open_all(verify_run *run, sg_error *error) {
         return sg_memory_error(error, "a comparison", sizeof *run->comparison);
     }
     SG_TRY(sg_expectation_open(run->options->operands[0], &run->file, error));
-    SG_TRY(sg_engine_setup_find(run->options, &run->setup, error));
+    SG_TRY(sg_engine_setup_find(run->options, true, NULL, &run->setup, error));
     if (!run->options->any_model) {
         SG_TRY(sg_expectation_check_model(&run->file, run->setup.directory, run->options->checksum,
                                           error));

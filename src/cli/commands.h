@@ -54,6 +54,9 @@ sg_exit_code sg_command_tokenize(sg_cli_context *context);
 /* What a model directory or a safetensors file holds. */
 sg_exit_code sg_command_inspect(sg_cli_context *context);
 
+/* The known models, the places, and what is installed. */
+sg_exit_code sg_command_models(sg_cli_context *context);
+
 /* The overview, or one command's help (`command`); and the version. */
 sg_exit_code sg_command_help(sg_cli_context *context, sg_cli_command command, bool overview);
 sg_exit_code sg_command_version(sg_cli_context *context);

@@ -18,16 +18,17 @@ typedef struct sg_engine_setup {
 } sg_engine_setup;
 
 /* Find the directory of the model that `options` name, or the shipped one. On success
- * setup->directory is set and nothing is open yet. Errors: SG_STATUS_NOT_FOUND, SG_STATUS_MEMORY.
- */
-sg_status sg_engine_setup_find(const sg_cli_options *options, sg_engine_setup *setup,
-                               sg_error *error) SG_MUST_CHECK;
+ * setup->directory is set and nothing is open yet. `needs_weights` and `log` (may be NULL) are
+ * those of sg_model_request. Errors: those of sg_model_locator_find. */
+sg_status sg_engine_setup_find(const sg_cli_options *options, bool needs_weights, const sg_log *log,
+                               sg_engine_setup *setup, sg_error *error) SG_MUST_CHECK;
 
 /* Find and open the model.
  *
  * engine_options  from sg_cli_options_engine, changed by the command where it must be.
  * reads_files     texts come from files or standard input: the shipped model by default is then a
- * warning. Errors: those of sg_engine_open and sg_session_create. On failure *setup may be cleared.
+ * warning. Errors: those of sg_model_locator_find, sg_engine_open and sg_session_create. On failure
+ * *setup may be cleared.
  */
 sg_status sg_engine_setup_open(const sg_cli_options *options,
                                const sg_engine_options *engine_options, bool reads_files,

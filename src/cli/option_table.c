@@ -23,6 +23,10 @@ static const sg_choice tokenize_formats[] = {
     {"tsv", SG_CLI_FORMAT_TSV}, {"jsonl", SG_CLI_FORMAT_JSONL}, {NULL, 0}};
 static const sg_choice report_formats[] = {
     {"text", SG_CLI_FORMAT_TEXT}, {"json", SG_CLI_FORMAT_JSON}, {NULL, 0}};
+static const sg_choice models_formats[] = {{"text", SG_CLI_FORMAT_TEXT},
+                                           {"json", SG_CLI_FORMAT_JSON},
+                                           {"tsv", SG_CLI_FORMAT_TSV},
+                                           {NULL, 0}};
 static const sg_choice help_formats[] = {{"text", SG_CLI_FORMAT_TEXT}, {NULL, 0}};
 
 static const sg_choice no_blank_choices[] = {{"generate", SG_NO_BLANK_GENERATE},
@@ -80,6 +84,12 @@ static const sg_command_row command_table[SG_CLI_COMMAND_COUNT] = {
         {"inspect", "[OPTIONS] PATH", "what a model directory or one safetensors file holds",
          "Reads no weights unless --checksum is given. Exit code 0: usable, 3: not.\n",
          report_formats},
+    [SG_CLI_COMMAND_MODELS] = {"models", "[OPTIONS]",
+                               "the known models, where they are looked for, what is installed",
+                               "json has all that is known of each model's files, tsv one line a "
+                               "file for tools/fetch-model.\n"
+                               "Any other model of the family runs too, by its directory.\n",
+                               models_formats},
     [SG_CLI_COMMAND_HELP] = {"help", "[COMMAND]", "this text, or a command's", "", help_formats},
 };
 
@@ -96,8 +106,16 @@ static const sg_option_row option_table[SG_OPTION_COUNT] = {
                          .group = SG_OPTION_GROUP_MODEL,
                          .commands = TEXT_COMMANDS,
                          .field = FIELD(model),
-                         .value = "NAME|DIR",
+                         .value = "NAME|DIR|ORG/NAME",
                          .help = "the model ($SWITCH_GEN_MODEL, else the shipped one)"},
+    [SG_OPTION_REVISION] = {.name = "revision",
+                            .kind = SG_OPTION_KIND_TEXT,
+                            .group = SG_OPTION_GROUP_MODEL,
+                            .commands = TEXT_COMMANDS | SG_FOR_INSPECT,
+                            .field = FIELD(revision),
+                            .value = "REV",
+                            .help = "branch, ref or commit of a model in the Hugging Face cache\n"
+                                    "(main, or a known one that has safetensors)"},
     [SG_OPTION_LOAD] = {.name = "load",
                         .kind = SG_OPTION_KIND_CHOICE,
                         .group = SG_OPTION_GROUP_MODEL,

@@ -17,6 +17,7 @@ typedef enum sg_cli_command {
     SG_CLI_COMMAND_VERIFY,
     SG_CLI_COMMAND_TOKENIZE,
     SG_CLI_COMMAND_INSPECT,
+    SG_CLI_COMMAND_MODELS,
     SG_CLI_COMMAND_HELP,
     SG_CLI_COMMAND_COUNT
 } sg_cli_command;
@@ -27,6 +28,7 @@ enum {
     SG_FOR_VERIFY = 1 << SG_CLI_COMMAND_VERIFY,
     SG_FOR_TOKENIZE = 1 << SG_CLI_COMMAND_TOKENIZE,
     SG_FOR_INSPECT = 1 << SG_CLI_COMMAND_INSPECT,
+    SG_FOR_MODELS = 1 << SG_CLI_COMMAND_MODELS,
     SG_FOR_HELP = 1 << SG_CLI_COMMAND_HELP,
     SG_FOR_ALL = (1 << SG_CLI_COMMAND_COUNT) - 1
 };
@@ -91,6 +93,7 @@ typedef enum sg_option_group {
 /* Index into the table and into sg_cli_options.given. */
 typedef enum sg_option_id {
     SG_OPTION_MODEL = 0,
+    SG_OPTION_REVISION,
     SG_OPTION_LOAD,
     SG_OPTION_CAPACITY,
     SG_OPTION_GENERATION_CONFIG,

@@ -1,254 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what the user wrote to a directory.
+/* From what the user wrote to a directory: the order in which places and names are tried.
  *
- * First the places are listed, in their order; then the name is tried under each. The list serves
- * the failure too: it says where was looked and what lies there under a similar name. */
+ * A repository that is in the cache but cannot be used does not end the search; what was wrong with
+ * the first such one is told if nothing else is found, since that is what the user means. */
 #include "storage/model_locator.h"
 
-#include <dirent.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "storage/hub_cache.h"
+#include "storage/model_advice.h"
+#include "storage/model_folder.h"
 
-#define PATH_MAXIMUM 4096u /* Linux's PATH_MAX */
-#define NAME_MAXIMUM 255u  /* Linux's NAME_MAX */
-#define CLOSE_COUNT 3u     /* close names to show */
+#define NAME_COUNT 4u  /* most names that one is tried as */
+#define NAME_SIZE 256u /* of "google-t5/NAME"; longer ones name no folder */
+#define MAIN_REVISION "main"
 
-/* Directories that hold models, each ended by a NUL, in `paths`. */
-typedef struct place_list {
-    sg_buffer paths;
-} place_list;
+/* Organisations whose names may be left out: the contract's order. */
+static const char *const organisations[] = {"google", "google-t5"};
 
-/* The place after `place`, or the first if it is NULL; NULL after the last. */
-static const char *next_place(const place_list *places, const char *place) {
-    const char *end = places->paths.data + places->paths.length;
-    const char *next = place == NULL ? places->paths.data : place + strlen(place) + 1;
-    return places->paths.length == 0 || next >= end ? NULL : next;
-}
+/* What a name is tried as, in order, none twice. */
+typedef struct name_list {
+    const char *items[NAME_COUNT];
+    char made[sizeof organisations / sizeof organisations[0]][NAME_SIZE];
+    size_t count;
+} name_list;
 
-/* Add directory[0..length) + end, unless it is listed or too long to be a path. */
-static void add_place(place_list *places, const char *directory, size_t length, const char *end) {
-    char path[PATH_MAXIMUM];
-    if (length == 0 || length + strlen(end) >= sizeof path) {
-        return;
-    }
-    memcpy(path, directory, length);
-    memcpy(path + length, end, strlen(end) + 1);
-    for (const char *place = next_place(places, NULL); place != NULL;
-         place = next_place(places, place)) {
-        if (strcmp(place, path) == 0) {
-            return;
-        }
-    }
-    (void)sg_buffer_append(&places->paths, path, strlen(path) + 1);
-}
-
-/* Each entry of $SWITCH_GEN_MODEL_PATH, divided by colons. */
-static void add_listed_places(place_list *places) {
-    const char *entry = getenv("SWITCH_GEN_MODEL_PATH");
-    while (entry != NULL) {
-        const char *end = strchrnul(entry, ':');
-        add_place(places, entry, (size_t)(end - entry), "");
-        entry = *end == '\0' ? NULL : end + 1;
-    }
-}
-
-/* Cut the last part off path[0..length): the length of its directory, 0 where there is none. */
-static size_t directory_length(const char *path, size_t length) {
-    while (length > 0 && path[length - 1] != '/') {
-        length--;
-    }
-    return length > 0 ? length - 1 : 0;
-}
-
-/* Whether path[0..length) or a directory above it is a build tree of CMake. */
-static bool is_in_build_tree(const char *path, size_t length) {
-    char cache[PATH_MAXIMUM + sizeof "/CMakeCache.txt"];
-    for (; length > 0; length = directory_length(path, length)) {
-        memcpy(cache, path, length);
-        memcpy(cache + length, "/CMakeCache.txt", sizeof "/CMakeCache.txt");
-        if (access(cache, F_OK) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* models/ beside the executable; that of the source if the executable was not installed; and the
- * install prefix, both where the executable lies now and where it was meant to. */
-static void add_program_places(place_list *places) {
-    char program[PATH_MAXIMUM];
-    ssize_t read = readlink("/proc/self/exe", program, sizeof program);
-    size_t directory =
-        read <= 0 || (size_t)read == sizeof program ? 0 : directory_length(program, (size_t)read);
-    add_place(places, program, directory, "/models");
-    if (is_in_build_tree(program, directory)) {
-        add_place(places, SG_SOURCE_DIRECTORY, strlen(SG_SOURCE_DIRECTORY), "/models");
-    }
-    add_place(places, program, directory_length(program, directory), "/share/switch-gen/models");
-    add_place(places, SG_INSTALL_PREFIX, strlen(SG_INSTALL_PREFIX), "/share/switch-gen/models");
-}
-
-/* The XDG base directory specification: relative paths are to be ignored. */
-static void add_data_place(place_list *places) {
-    const char *data = getenv("XDG_DATA_HOME");
-    const char *home = getenv("HOME");
-    if (data != NULL && data[0] == '/') {
-        add_place(places, data, strlen(data), "/switch-gen/models");
-    } else if (home != NULL && home[0] == '/') {
-        add_place(places, home, strlen(home), "/.local/share/switch-gen/models");
-    }
-}
-
-static sg_status list_places(place_list *places, sg_error *error) {
-    sg_buffer_init(&places->paths, SIZE_MAX - 1);
-    add_listed_places(places);
-    add_program_places(places);
-    add_data_place(places);
-    return places->paths.status == SG_STATUS_OK
-               ? SG_STATUS_OK
-               : sg_memory_error(error, "the list of model directories", places->paths.length);
-}
+/* One search. */
+typedef struct model_search {
+    const sg_model_request *request;
+    sg_model_places places;
+    sg_model_manifest *manifest;
+    const sg_known_model *model; /* the known one of this name, or NULL */
+    bool has_failure;
+    sg_error failure; /* of the first repository that is cached and cannot be used */
+} model_search;
 
 static bool is_directory(const char *path) {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
 }
 
-/* A name to be put under a place must not lead out of it. */
-static bool is_inner_name(const char *name) {
-    const char *part = name;
-    if (name[0] == '/') {
-        return false;
-    }
-    while (part != NULL) {
-        size_t length = strcspn(part, "/");
-        if ((length == 1 && part[0] == '.') || (length == 2 && strncmp(part, "..", 2) == 0)) {
-            return false;
-        }
-        part = part[length] == '\0' ? NULL : part + length + 1;
-    }
-    return true;
-}
-
-/* Levenshtein's distance of two names of at most NAME_MAXIMUM bytes. */
-static size_t edit_distance(const char *a, const char *b) {
-    size_t row[NAME_MAXIMUM + 1];
-    size_t length = strlen(b);
-    for (size_t j = 0; j <= length; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < length; j++) {
-            size_t above = row[j + 1];
-            size_t best = above < row[j] ? above : row[j];
-            row[j + 1] = a[i] == b[j] ? diagonal : (best < diagonal ? best : diagonal) + 1;
-            diagonal = above;
-        }
-    }
-    return row[length];
-}
-
-/* The nearest names so far, nearest first. */
-typedef struct close_names {
-    const char *wanted;
-    size_t count;
-    struct {
-        size_t distance;
-        char name[NAME_MAXIMUM + 1];
-    } found[CLOSE_COUNT];
-} close_names;
-
-/* Keep `name` if it is near enough: a third of the wanted name may differ, or one contains the
- * other. */
-static void consider(close_names *names, const char *name) {
-    size_t distance = edit_distance(names->wanted, name);
-    size_t at = names->count;
-    if (distance > 1 + strlen(names->wanted) / 3 && strstr(name, names->wanted) == NULL &&
-        strstr(names->wanted, name) == NULL) {
-        return;
-    }
+static void add_name(name_list *names, const char *name) {
     for (size_t i = 0; i < names->count; i++) {
-        if (strcmp(names->found[i].name, name) == 0) {
+        if (strcmp(names->items[i], name) == 0) {
             return;
         }
     }
-    while (at > 0 && (names->found[at - 1].distance > distance ||
-                      (names->found[at - 1].distance == distance &&
-                       strcmp(names->found[at - 1].name, name) > 0))) {
-        at--;
+    if (names->count < NAME_COUNT) {
+        names->items[names->count++] = name;
     }
-    if (at == CLOSE_COUNT) {
-        return;
-    }
-    names->count += names->count < CLOSE_COUNT ? 1 : 0;
-    memmove(&names->found[at + 1], &names->found[at],
-            (names->count - at - 1) * sizeof names->found[0]);
-    names->found[at].distance = distance;
-    memcpy(names->found[at].name, name, strlen(name) + 1);
 }
 
-static void find_close_names(const place_list *places, close_names *names) {
-    for (const char *place = next_place(places, NULL); place != NULL;
-         place = next_place(places, place)) {
-        DIR *opened = opendir(place);
-        const struct dirent *entry;
-        while (opened != NULL && (entry = readdir(opened)) != NULL) {
-            if (entry->d_name[0] != '.' && strlen(entry->d_name) <= NAME_MAXIMUM &&
-                (entry->d_type == DT_DIR || entry->d_type == DT_LNK ||
-                 entry->d_type == DT_UNKNOWN)) {
-                consider(names, entry->d_name);
-            }
+/* Names under a plain directory; `name` may be NULL. */
+static void list_folder_names(name_list *names, const char *name, const sg_known_model *model) {
+    names->count = 0;
+    if (name != NULL) {
+        add_name(names, name);
+    }
+    if (model != NULL) {
+        add_name(names, model->name);
+        add_name(names, model->repository);
+    }
+}
+
+/* Names in the cache; `name` may be NULL. */
+static void list_hub_names(name_list *names, const char *name, const sg_known_model *model) {
+    names->count = 0;
+    if (model != NULL && model->revision_count > 0) {
+        add_name(names, model->repository);
+    }
+    add_name(names, name == NULL ? model->name : name);
+    for (size_t i = 0; name != NULL && strchr(name, '/') == NULL &&
+                       i < sizeof organisations / sizeof organisations[0];
+         i++) {
+        int length =
+            snprintf(names->made[i], sizeof names->made[i], "%s/%s", organisations[i], name);
+        if (length > 0 && (size_t)length < sizeof names->made[i]) {
+            add_name(names, names->made[i]);
         }
-        if (opened != NULL) {
-            (void)closedir(opened);
-        }
     }
-}
-
-/* The hint: close names first, for it may be cut at its end. */
-static void write_hint(const place_list *places, const char *name, sg_error *error) {
-    close_names names = {.wanted = name};
-    sg_buffer hint;
-    sg_buffer_init(&hint, 4 * SG_ERROR_HINT_SIZE);
-    if (name[0] != '\0' && strlen(name) <= NAME_MAXIMUM) {
-        find_close_names(places, &names);
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        (void)sg_buffer_append_format(&hint, "%s%s", i == 0 ? "close names: " : ", ",
-                                      names.found[i].name);
-    }
-    (void)sg_buffer_append_text(&hint, hint.length == 0 ? "searched: " : "; searched: ");
-    (void)sg_buffer_append_format(&hint, "%s", name[0] == '\0' ? "nothing" : name);
-    for (const char *place = next_place(places, NULL); place != NULL;
-         place = next_place(places, place)) {
-        (void)sg_buffer_append_format(&hint, ", %s", place);
-    }
-    if (hint.length > 0) {
-        (void)sg_error_hint(error, "%s", hint.data);
-    }
-    sg_buffer_clear(&hint);
-}
-
-static sg_status not_found(const place_list *places, const char *name, sg_error *error) {
-    struct stat found;
-    if (name[0] != '\0' && stat(name, &found) == 0) {
-        (void)sg_error_set(error, SG_STATUS_NOT_FOUND,
-                           "model \"%s\": found a file, expected a model's directory", name);
-    } else {
-        (void)sg_error_set(error, SG_STATUS_NOT_FOUND, "model \"%s\" was not found", name);
-    }
-    write_hint(places, name, error);
-    return SG_STATUS_NOT_FOUND;
 }
 
 /* Take `path` as the result. */
@@ -261,35 +96,226 @@ static sg_status found(const char *path, char **directory, sg_error *error) {
     return SG_STATUS_OK;
 }
 
-static sg_status search(const place_list *places, const char *name, char **directory,
-                        sg_error *error) {
-    char path[PATH_MAXIMUM];
-    for (const char *place = next_place(places, NULL); place != NULL && is_inner_name(name);
-         place = next_place(places, place)) {
-        if (strlen(place) + 1 + strlen(name) >= sizeof path) {
-            continue;
-        }
-        memcpy(path, place, strlen(place));
-        path[strlen(place)] = '/';
-        memcpy(path + strlen(place) + 1, name, strlen(name) + 1);
-        if (is_directory(path)) {
-            return found(path, directory, error);
-        }
+/* Take a plain directory, where a revision says nothing. */
+static sg_status found_folder(const model_search *search, const char *path, char **directory,
+                              sg_error *error) {
+    if (search->request->revision != NULL) {
+        sg_log_write(search->request->log, SG_LOG_LEVEL_WARNING,
+                     "--revision has no effect on the directory %s", path);
     }
-    return not_found(places, name, error);
+    return found(path, directory, error);
 }
 
-sg_status sg_model_locator_find(const char *name, char **directory, sg_error *error) {
-    place_list places;
+/* ---- plain directories ---- */
+
+static sg_status search_folders(const model_search *search, char **directory, sg_error *error) {
+    name_list names;
+    char path[SG_MODEL_PATH_MAXIMUM];
+    list_folder_names(&names, search->request->name, search->model);
+    for (const char *place = sg_model_places_next(&search->places, NULL); place != NULL;
+         place = sg_model_places_next(&search->places, place)) {
+        for (size_t i = 0; i < names.count; i++) {
+            if (!sg_model_places_is_inner(names.items[i]) ||
+                !sg_model_places_join(place, names.items[i], path) || !is_directory(path)) {
+                continue;
+            }
+            if (search->request->needs_weights &&
+                sg_model_folder_form(path) == SG_KNOWN_FORM_PICKLE) {
+                return sg_model_advice_convert(&search->places, search->model,
+                                               search->request->name, path, error);
+            }
+            return found_folder(search, path, directory, error);
+        }
+    }
+    return SG_STATUS_OK;
+}
+
+/* ---- the cache ---- */
+
+/* Accept a snapshot if it has what is needed; it is freed where it is refused. */
+static sg_status accept_snapshot(const model_search *search, char *snapshot, char **directory,
+                                 sg_error *error) {
+    sg_status status = SG_STATUS_OK;
+    sg_known_form form = sg_model_folder_form(snapshot);
+    if (search->request->needs_weights && form == SG_KNOWN_FORM_PICKLE) {
+        status = sg_model_advice_convert(&search->places, search->model, search->request->name,
+                                         snapshot, error);
+    } else {
+        status = sg_model_folder_check_links(snapshot, error);
+    }
+    if (status != SG_STATUS_OK) {
+        sg_memory_free(snapshot);
+        return status;
+    }
+    *directory = snapshot;
+    return SG_STATUS_OK;
+}
+
+/* A cached revision with safetensors that the manifest knows, other than main; NULL if there is
+ * none. *snapshot is then the caller's. */
+static const char *find_known_revision(const model_search *search, const char *repository,
+                                       char **snapshot) {
+    const sg_known_model *model = search->model;
+    if (model == NULL || strcmp(model->repository, repository) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < model->revision_count; i++) {
+        const char *revision = model->revisions[i].revision;
+        if (strcmp(revision, MAIN_REVISION) == 0 ||
+            sg_hub_cache_find(search->places.hub, repository, revision, snapshot, NULL) !=
+                SG_STATUS_OK) {
+            continue;
+        }
+        if (sg_model_folder_form(*snapshot) == SG_KNOWN_FORM_SAFETENSORS) {
+            return revision;
+        }
+        sg_memory_free(*snapshot);
+        *snapshot = NULL;
+    }
+    return NULL;
+}
+
+/* No revision was asked for. */
+static sg_status search_default_revision(const model_search *search, const char *repository,
+                                         char **directory, sg_error *error) {
+    char *snapshot = NULL;
+    char *known_snapshot = NULL;
+    const char *known = NULL;
+    sg_status status =
+        sg_hub_cache_find(search->places.hub, repository, MAIN_REVISION, &snapshot, error);
+    if (status == SG_STATUS_MEMORY) {
+        return status;
+    }
+    if (status != SG_STATUS_OK || sg_model_folder_form(snapshot) != SG_KNOWN_FORM_SAFETENSORS) {
+        known = find_known_revision(search, repository, &known_snapshot);
+    }
+    if (known == NULL) {
+        return status == SG_STATUS_OK ? accept_snapshot(search, snapshot, directory, error)
+                                      : status;
+    }
+    sg_log_write(search->request->log, SG_LOG_LEVEL_WARNING,
+                 "%s: main %s, revision %s is used; choose one with --revision", repository,
+                 status == SG_STATUS_OK ? "has no safetensors" : "is not in the cache", known);
+    sg_memory_free(snapshot);
+    return accept_snapshot(search, known_snapshot, directory, error);
+}
+
+static sg_status search_repository(const model_search *search, const char *repository,
+                                   char **directory, sg_error *error) {
+    char *snapshot = NULL;
+    if (search->request->revision == NULL) {
+        return search_default_revision(search, repository, directory, error);
+    }
+    SG_TRY(sg_hub_cache_find(search->places.hub, repository, search->request->revision, &snapshot,
+                             error));
+    return accept_snapshot(search, snapshot, directory, error);
+}
+
+static sg_status search_hub(model_search *search, char **directory, sg_error *error) {
+    name_list names;
+    list_hub_names(&names, search->request->name, search->model);
+    for (size_t i = 0; i < names.count; i++) {
+        sg_error failure = {.code = SG_STATUS_OK};
+        sg_status status;
+        if (!sg_hub_cache_has(search->places.hub, names.items[i])) {
+            continue;
+        }
+        status = search_repository(search, names.items[i], directory, &failure);
+        if (status == SG_STATUS_OK) {
+            return status;
+        }
+        if (status == SG_STATUS_MEMORY) {
+            return sg_error_set(error, status, "%s", failure.message);
+        }
+        if (!search->has_failure) {
+            search->failure = failure;
+            search->has_failure = true;
+        }
+    }
+    return SG_STATUS_OK;
+}
+
+/* ---- the whole ---- */
+
+static sg_status run_search(model_search *search, char **directory, sg_error *error) {
+    SG_TRY(sg_model_places_list(&search->places, error));
+    SG_TRY(sg_model_manifest_open(&search->manifest, error));
+    search->model = sg_model_manifest_find(search->manifest, search->request->name);
+    SG_TRY(search_folders(search, directory, error));
+    if (*directory == NULL) {
+        SG_TRY(search_hub(search, directory, error));
+    }
+    if (*directory != NULL) {
+        return SG_STATUS_OK;
+    }
+    if (search->has_failure) {
+        if (error != NULL) {
+            *error = search->failure;
+        }
+        return search->failure.code;
+    }
+    return sg_model_advice_not_found(&search->places, search->manifest, search->request->name,
+                                     error);
+}
+
+sg_status sg_model_locator_find(const sg_model_request *request, char **directory,
+                                sg_error *error) {
+    model_search search = {.request = request};
+    char *result = NULL;
     sg_status status;
-    if (name[0] != '\0' && is_directory(name)) {
-        return found(name, directory, error);
+    if (request->name[0] != '\0' && is_directory(request->name)) {
+        return found_folder(&search, request->name, directory, error);
     }
-    status = list_places(&places, error);
+    status = run_search(&search, &result, error);
+    sg_model_places_clear(&search.places);
+    sg_model_manifest_close(search.manifest);
     if (status == SG_STATUS_OK) {
-        status = name[0] == '\0' ? not_found(&places, name, error)
-                                 : search(&places, name, directory, error);
+        *directory = result;
     }
-    sg_buffer_clear(&places.paths);
     return status;
+}
+
+/* ---- all places of a known model ---- */
+
+/* The cached snapshots of main and of the known revisions; true if there is any. */
+static bool visit_snapshots(const sg_model_places *places, const sg_known_model *model,
+                            const char *repository,
+                            void (*visit)(void *context, const char *path, const char *revision),
+                            void *context) {
+    bool any = false;
+    for (size_t i = 0; i <= model->revision_count; i++) {
+        const char *revision = i == 0 ? MAIN_REVISION : model->revisions[i - 1].revision;
+        char *snapshot = NULL;
+        if ((i == 0 || strcmp(revision, MAIN_REVISION) != 0) &&
+            sg_hub_cache_find(places->hub, repository, revision, &snapshot, NULL) == SG_STATUS_OK) {
+            visit(context, snapshot, revision);
+            sg_memory_free(snapshot);
+            any = true;
+        }
+    }
+    return any;
+}
+
+void sg_model_locator_each(const sg_model_places *places, const sg_known_model *model,
+                           void (*visit)(void *context, const char *path, const char *revision),
+                           void *context) {
+    name_list names;
+    char path[SG_MODEL_PATH_MAXIMUM];
+    list_folder_names(&names, NULL, model);
+    for (const char *place = sg_model_places_next(places, NULL); place != NULL;
+         place = sg_model_places_next(places, place)) {
+        for (size_t i = 0; i < names.count; i++) {
+            if (sg_model_places_join(place, names.items[i], path)) {
+                visit(context, path, NULL);
+            }
+        }
+    }
+    list_hub_names(&names, NULL, model);
+    for (size_t i = 0; i < names.count; i++) {
+        bool any = sg_hub_cache_has(places->hub, names.items[i]) &&
+                   visit_snapshots(places, model, names.items[i], visit, context);
+        if (!any && sg_hub_cache_path(places->hub, names.items[i], path)) {
+            visit(context, path, "");
+        }
+    }
 }

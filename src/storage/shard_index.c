@@ -16,10 +16,12 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "storage/model_advice.h"
 #include "storage/weight_map.h"
 
 #define SINGLE_NAME "model.safetensors"
 #define INDEX_NAME "model.safetensors.index.json"
+#define PICKLE_START "pytorch_model"
 
 /* Where to open from, and whom to tell of flaws (NULL: the first one ends it). */
 typedef struct opening {
@@ -250,6 +252,20 @@ static void list_other_weights(const char *directory, sg_buffer *list) {
     }
 }
 
+/* The hint for a directory with other files only, `list`; pickle files come with the command to
+ * run. */
+static void explain_other_weights(const char *directory, const char *list, sg_error *error) {
+    sg_buffer command;
+    sg_buffer_init(&command, SG_ERROR_HINT_SIZE);
+    if (strstr(list, PICKLE_START) != NULL) {
+        sg_model_advice_conversion(directory, NULL, &command);
+    }
+    (void)sg_error_hint(
+        error, "the directory holds %s: convert the weights to safetensors%s%s", list,
+        command.length == 0 ? "" : " with: ", command.length == 0 ? "" : command.data);
+    sg_buffer_clear(&command);
+}
+
 static sg_status no_weights(const char *directory, sg_error *error) {
     struct stat found;
     sg_buffer list;
@@ -262,8 +278,7 @@ static sg_status no_weights(const char *directory, sg_error *error) {
     sg_buffer_init(&list, SG_ERROR_HINT_SIZE / 2);
     list_other_weights(directory, &list);
     if (list.length > 0) {
-        (void)sg_error_hint(error, "the directory holds %s: convert the weights to safetensors",
-                            list.data);
+        explain_other_weights(directory, list.data, error);
     }
     sg_buffer_clear(&list);
     return status;

@@ -169,7 +169,7 @@ static void tells_commands_from_texts(void) {
     CHECK_TEXT(error.hint, "did you mean verify?");
     CHECK_REFUSED("\"score\" is no command", "score", "x y");
     CHECK_REFUSED("\"frobnicate\" is no command", "frobnicate");
-    CHECK_CONTAINS(error.hint, "fill, verify, tokenize, inspect, help");
+    CHECK_CONTAINS(error.hint, "fill, verify, tokenize, inspect, models, help");
     CHECK_INT(PARSE("two words"), SG_STATUS_OK);
     CHECK_INT(PARSE("a<extra_id_0>b"), SG_STATUS_OK);
     CHECK_REFUSED("is no command", "a<extra_id_>b");

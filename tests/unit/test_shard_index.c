@@ -131,6 +131,7 @@ static void links_to_weights_are_followed(void) {
 }
 
 static void missing_weights_are_explained(void) {
+    char expected[SG_ERROR_HINT_SIZE];
     temp_dir dir = temp_dir_create();
     sg_shard_index *index = NULL;
     sg_error error;
@@ -138,8 +139,12 @@ static void missing_weights_are_explained(void) {
     (void)temp_dir_write_text(&dir, "pytorch_model.bin", "x");
     (void)temp_dir_write_text(&dir, "config.json", "{}");
     CHECK_INT(sg_shard_index_open(dir.path, &index, &error), SG_STATUS_NOT_FOUND);
-    CHECK_TEXT(error.hint,
-               "the directory holds pytorch_model.bin: convert the weights to safetensors");
+    (void)snprintf(
+        expected, sizeof expected,
+        "the directory holds pytorch_model.bin: convert the weights to safetensors with: "
+        "switch-gen convert %s %s-safetensors",
+        dir.path, dir.path);
+    CHECK_TEXT(error.hint, expected);
     temp_dir_remove(&dir);
     expect_failure(&dir, SG_STATUS_NOT_FOUND, "found no model.safetensors");
 }
