@@ -131,7 +131,7 @@ static void links_to_weights_are_followed(void) {
 }
 
 static void missing_weights_are_explained(void) {
-    char expected[SG_ERROR_HINT_SIZE];
+    char expected[2 * PATH_MAX];
     temp_dir dir = temp_dir_create();
     sg_shard_index *index = NULL;
     sg_error error;
