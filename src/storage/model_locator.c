@@ -56,28 +56,25 @@ static void add_name(name_list *names, const char *name) {
     }
 }
 
-/* Names under a plain directory; `name` may be NULL. */
+/* Names under a plain directory. */
 static void list_folder_names(name_list *names, const char *name, const sg_known_model *model) {
     names->count = 0;
-    if (name != NULL) {
-        add_name(names, name);
-    }
+    add_name(names, name);
     if (model != NULL) {
         add_name(names, model->name);
         add_name(names, model->repository);
     }
 }
 
-/* Names in the cache; `name` may be NULL. */
+/* Names in the cache. */
 static void list_hub_names(name_list *names, const char *name, const sg_known_model *model) {
     names->count = 0;
     if (model != NULL && model->revision_count > 0) {
         add_name(names, model->repository);
     }
-    add_name(names, name == NULL ? model->name : name);
-    for (size_t i = 0; name != NULL && strchr(name, '/') == NULL &&
-                       i < sizeof organisations / sizeof organisations[0];
-         i++) {
+    add_name(names, name);
+    for (size_t i = 0;
+         strchr(name, '/') == NULL && i < sizeof organisations / sizeof organisations[0]; i++) {
         int length =
             snprintf(names->made[i], sizeof names->made[i], "%s/%s", organisations[i], name);
         if (length > 0 && (size_t)length < sizeof names->made[i]) {
@@ -301,7 +298,7 @@ void sg_model_locator_each(const sg_model_places *places, const sg_known_model *
                            void *context) {
     name_list names;
     char path[SG_MODEL_PATH_MAXIMUM];
-    list_folder_names(&names, NULL, model);
+    list_folder_names(&names, model->name, model);
     for (const char *place = sg_model_places_next(places, NULL); place != NULL;
          place = sg_model_places_next(places, place)) {
         for (size_t i = 0; i < names.count; i++) {
@@ -310,7 +307,7 @@ void sg_model_locator_each(const sg_model_places *places, const sg_known_model *
             }
         }
     }
-    list_hub_names(&names, NULL, model);
+    list_hub_names(&names, model->name, model);
     for (size_t i = 0; i < names.count; i++) {
         bool any = sg_hub_cache_has(places->hub, names.items[i]) &&
                    visit_snapshots(places, model, names.items[i], visit, context);
