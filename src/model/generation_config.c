@@ -74,10 +74,18 @@ static bool is_harmless(const sg_json_value *value, const char *harmless) {
     }
 }
 
-static sg_status refuse_unsupported(const sg_config_reader *reader) {
+/* True if a T5 model may have the setting with any value: without a cache the reference computes
+ * the same, more slowly. Where there are experts, it counts their capacity over the whole output.
+ */
+static bool is_harmless_to(const sg_model_config *config, const char *key) {
+    return config->type == SG_MODEL_TYPE_T5 && strcmp(key, "use_cache") == 0;
+}
+
+static sg_status refuse_unsupported(const sg_config_reader *reader, const sg_model_config *config) {
     for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++) {
         const sg_json_value *value = sg_json_member(reader->object, unsupported[i].key);
-        if (value != NULL && !is_harmless(value, unsupported[i].harmless)) {
+        if (value != NULL && !is_harmless(value, unsupported[i].harmless) &&
+            !is_harmless_to(config, unsupported[i].key)) {
             (void)sg_error_set(reader->error, SG_STATUS_UNSUPPORTED,
                                "%s: \"%s\" changes results and is not supported", reader->path,
                                unsupported[i].key);
@@ -220,7 +228,7 @@ static sg_status read_config_json(const char *directory, bool stands_in,
         status = read_start(&reader, config, start);
     }
     if (status == SG_STATUS_OK && stands_in) {
-        status = refuse_unsupported(&reader);
+        status = refuse_unsupported(&reader, config);
     }
     if (status == SG_STATUS_OK && stands_in) {
         status = read_decoding(&reader, &settings->decoding);
@@ -239,7 +247,7 @@ static sg_status read_generation_json(const char *directory, const char *name,
     reader.sink = sink;
     settings->eos_token_id_count = 0;
     if (status == SG_STATUS_OK) {
-        status = refuse_unsupported(&reader);
+        status = refuse_unsupported(&reader, config);
     }
     if (status == SG_STATUS_OK) {
         status = read_eos(&reader, config, settings);

@@ -140,7 +140,6 @@ static void unsupported_settings_are_refused(void) {
                                           "\"encoder_no_repeat_ngram_size\":3",
                                           "\"renormalize_logits\":true",
                                           "\"stop_strings\":[\"x\"]",
-                                          "\"use_cache\":false",
                                           "\"max_time\":3.5",
                                           "\"begin_suppress_tokens\":[1]",
                                           "\"exponential_decay_length_penalty\":[3,1.1]"};
@@ -164,6 +163,23 @@ static void unsupported_settings_are_refused(void) {
             "\"diversity_penalty\":0.0,\"suppress_tokens\":[],\"use_cache\":true}",
             NULL, &settings, &error),
         SG_STATUS_OK);
+}
+
+/* A cache that is switched off, as trainers leave it behind, changes what experts have room for; a
+ * T5 has none. */
+static void a_cache_switched_off_matters_to_experts_only(void) {
+    sg_generation_config settings;
+    sg_error error = {0};
+    sg_log log = {keep_warning, NULL};
+    sg_model_config config;
+    const char *text = "{\"model_type\":\"switch_transformers\",\"use_cache\":false}";
+    CHECK_INT(read_settings("", "{\"use_cache\":false}", NULL, &settings, &error), SG_STATUS_OK);
+    CHECK_INT(read_settings(",\"use_cache\":false", NULL, NULL, &settings, &error), SG_STATUS_OK);
+    (void)temp_dir_write(&dir, "config.json", text, strlen(text));
+    CHECK_INT(sg_model_config_read(dir.path, &config, &error), SG_STATUS_OK);
+    CHECK_INT(sg_generation_config_read(dir.path, NULL, &config, &log, &settings, &error),
+              SG_STATUS_UNSUPPORTED);
+    CHECK_CONTAINS(error.message, "use_cache");
 }
 
 /* Values out of range or of the wrong kind name their key. */
@@ -208,6 +224,7 @@ int main(void) {
     TEST(the_caller_may_choose);
     TEST(a_missing_start_token_is_the_pad_id);
     TEST(unsupported_settings_are_refused);
+    TEST(a_cache_switched_off_matters_to_experts_only);
     TEST(values_are_checked);
     temp_dir_remove(&dir);
     return test_end();
