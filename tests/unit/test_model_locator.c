@@ -117,6 +117,18 @@ static void only_directories_are_models(void) {
     temp_dir_remove(&made.dir);
 }
 
+/* A folder that holds only a known model's expectations does not hide the model further on. */
+static void expectations_alone_are_no_model(void) {
+    places made = make_places();
+    make_directory(made.first, "m");
+    make_directory(made.second, "m");
+    (void)temp_dir_write_text(&made.dir, "first/m/expected.jsonl", "x");
+    expect_found("m", made.second, "m");
+    (void)temp_dir_write_text(&made.dir, "first/m/config.json", "x");
+    expect_found("m", made.first, "m");
+    temp_dir_remove(&made.dir);
+}
+
 /* Of names under the places no part may lead out. */
 static void names_do_not_lead_out(void) {
     static const char *const names[] = {"../second", "a/../../second", "./../second",
@@ -205,7 +217,8 @@ static void long_names_are_not_found(void) {
     temp_dir_remove(&made.dir);
 }
 
-/* An allocation fails, early or late (the known models take thousands), also while the hint of a name that is not found is written. */
+/* An allocation fails, early or late (the known models take thousands), also while the hint of a
+ * name that is not found is written. */
 static void every_failed_allocation_is_an_error(void) {
     places made = make_places();
     char *found = NULL;
@@ -437,6 +450,7 @@ int main(void) {
     TEST(places_are_searched_in_order);
     TEST(a_directory_is_taken_as_written);
     TEST(only_directories_are_models);
+    TEST(expectations_alone_are_no_model);
     TEST(names_do_not_lead_out);
     TEST(the_build_tree_finds_the_source);
     TEST(close_names_and_places_are_told);
