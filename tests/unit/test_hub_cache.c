@@ -87,7 +87,7 @@ static void a_cache_without_refs_lists_its_snapshots(void) {
 /* A ref that outlived its snapshot, and refs that hold no commit. */
 static void damaged_refs_are_refused(void) {
     static const char *const contents[] = {
-        "", "..", ".", "\n", "a/b", "/etc", "../../../etc", "abc\ndef/", "../" HUB_COMMIT_A};
+        "", "..", ".", "\n", "a/b", "/etc", "../../../etc", "abc\ndef/", ("../" HUB_COMMIT_A)};
     static char longest[5000];
     temp_dir dir = temp_dir_create();
     hub_dir_add_file(&dir, FOLDER, HUB_COMMIT_A, "config.json", "{}");
