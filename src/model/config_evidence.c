@@ -3,9 +3,9 @@
  * check against the mended configuration names them. */
 #include "model/config_evidence.h"
 
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -17,15 +17,16 @@ typedef struct evidence {
     sg_error *error;
 } evidence;
 
-static const sg_tensor *find(const sg_shard_index *index, const char *format, ...) SG_PRINTF(2, 3);
-
-static const sg_tensor *find(const sg_shard_index *index, const char *format, ...) {
-    char name[160];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
-    return sg_shard_index_find(index, name);
+/* The first tensor whose name ends so; of a checkpoint that is not whole, too. */
+static const sg_tensor *find_ending(const sg_shard_index *index, const char *end) {
+    for (size_t i = 0; i < sg_shard_index_count(index); i++) {
+        const sg_tensor *tensor = sg_shard_index_at(index, i);
+        size_t length = strlen(tensor->name);
+        if (length >= strlen(end) && strcmp(tensor->name + length - strlen(end), end) == 0) {
+            return tensor;
+        }
+    }
+    return NULL;
 }
 
 /* Side `side` of a matrix; 0 where there is no such tensor. */
@@ -42,8 +43,8 @@ static sg_status compare(const evidence *of, const char *key, size_t *stated, ui
         return SG_STATUS_OK;
     }
     status = sg_error_set(of->error, SG_STATUS_MODEL,
-                          "%s/config.json: \"%s\" is %zu, the tensors say %llu", of->directory, key,
-                          *stated, (unsigned long long)shown);
+                          "%s/config.json: it leads to %s %zu, the tensors say %llu", of->directory,
+                          key, *stated, (unsigned long long)shown);
     (void)sg_error_hint(of->error, "set \"%s\": %llu in %s/config.json", key,
                         (unsigned long long)shown, of->directory);
     *stated = (size_t)shown;
@@ -85,9 +86,8 @@ static sg_status check_table(const evidence *of) {
 /* Heads are the columns of the bias table; d_kv is what q's rows leave for each. */
 static sg_status check_attention(const evidence *of) {
     sg_model_config *config = of->config;
-    const sg_tensor *q = find(of->index, "encoder.block.0.layer.0.SelfAttention.q.weight");
-    const sg_tensor *bias =
-        find(of->index, "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
+    const sg_tensor *q = find_ending(of->index, ".SelfAttention.q.weight");
+    const sg_tensor *bias = find_ending(of->index, ".SelfAttention.relative_attention_bias.weight");
     uint64_t width = side_of(q, 0);
     SG_TRY(compare(of, "num_heads", &config->num_heads, side_of(bias, 1), SG_CONFIG_MAX_DIMENSION));
     SG_TRY(compare(of, "relative_attention_num_buckets", &config->relative_attention_num_buckets,
@@ -101,12 +101,13 @@ static sg_status check_attention(const evidence *of) {
 /* Blocks from 0 on that have their first norm. */
 static uint64_t count_layers(const evidence *of, sg_stack stack) {
     uint64_t count = 0;
-    while (count < SG_CONFIG_MAX_DIMENSION &&
-           find(of->index, "%s.block.%llu.layer.0.layer_norm.weight", sg_stack_name(stack),
-                (unsigned long long)count) != NULL) {
+    char name[96];
+    do {
+        (void)snprintf(name, sizeof name, "%s.block.%llu.layer.0.layer_norm.weight",
+                       sg_stack_name(stack), (unsigned long long)count);
         count++;
-    }
-    return count;
+    } while (sg_shard_index_find(of->index, name) != NULL);
+    return count - 1;
 }
 
 static sg_status check_layers(const evidence *of) {
@@ -117,20 +118,9 @@ static sg_status check_layers(const evidence *of) {
                    count_layers(of, SG_STACK_DECODER), SG_CONFIG_MAX_DIMENSION);
 }
 
-/* The first matrix of the encoder's first feed-forward, of an expert or alone; `gated`: wi_0. */
-static const sg_tensor *first_wi(const evidence *of, bool gated) {
-    static const char *const places[] = {"mlp", "mlp.experts.expert_0", "DenseReluDense"};
-    const sg_tensor *found = NULL;
-    for (size_t i = 0; found == NULL && i < sizeof places / sizeof places[0]; i++) {
-        found = find(of->index, "encoder.block.0.layer.1.%s.%s.weight", places[i],
-                     gated ? "wi_0" : "wi");
-    }
-    return found;
-}
-
 static sg_status check_feed_forward(const evidence *of) {
-    const sg_tensor *wi_0 = first_wi(of, true);
-    const sg_tensor *wi = wi_0 != NULL ? wi_0 : first_wi(of, false);
+    const sg_tensor *wi_0 = find_ending(of->index, ".wi_0.weight");
+    const sg_tensor *wi = wi_0 != NULL ? wi_0 : find_ending(of->index, ".wi.weight");
     if (wi != NULL && of->config->type == SG_MODEL_TYPE_T5) {
         SG_TRY(compare_bool(of, "a gated \"feed_forward_proj\"",
                             wi_0 != NULL ? "\"feed_forward_proj\": \"gated-gelu\""
@@ -140,35 +130,17 @@ static sg_status check_feed_forward(const evidence *of) {
     return compare(of, "d_ff", &of->config->d_ff, side_of(wi, 0), SG_CONFIG_MAX_DIMENSION);
 }
 
-/* The first router of the encoder, else of the decoder. A layer that is not there ends the search,
- * so that claimed layers cost nothing. */
-static const sg_tensor *first_router(const evidence *of, const char *part) {
-    for (int stack = SG_STACK_ENCODER; stack <= SG_STACK_DECODER; stack++) {
-        uint64_t layers = count_layers(of, (sg_stack)stack);
-        for (uint64_t block = 0; block < layers; block++) {
-            const sg_tensor *found =
-                find(of->index, "%s.block.%llu.layer.%d.mlp.router.classifier.%s",
-                     sg_stack_name((sg_stack)stack), (unsigned long long)block,
-                     stack == SG_STACK_ENCODER ? 1 : 2, part);
-            if (found != NULL) {
-                return found;
-            }
-        }
-    }
-    return NULL;
-}
-
 static sg_status check_experts(const evidence *of) {
-    const sg_tensor *router = first_router(of, "weight");
+    const sg_tensor *router = find_ending(of->index, ".mlp.router.classifier.weight");
     if (of->config->type != SG_MODEL_TYPE_SWITCH || router == NULL) {
         return SG_STATUS_OK;
     }
     SG_TRY(compare(of, "num_experts", &of->config->num_experts, side_of(router, 0),
                    SG_CONFIG_MAX_EXPERTS));
-    return compare_bool(of, "\"router_bias\"",
-                        of->config->router_bias ? "\"router_bias\": false"
-                                                : "\"router_bias\": true",
-                        &of->config->router_bias, first_router(of, "bias") != NULL);
+    return compare_bool(
+        of, "\"router_bias\"",
+        of->config->router_bias ? "\"router_bias\": false" : "\"router_bias\": true",
+        &of->config->router_bias, find_ending(of->index, ".mlp.router.classifier.bias") != NULL);
 }
 
 sg_status sg_config_evidence_check(sg_model_config *config, const sg_shard_index *index,
