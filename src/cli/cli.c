@@ -100,6 +100,8 @@ static sg_exit_code run_command(sg_cli_context *context) {
         return sg_command_inspect(context);
     case SG_CLI_COMMAND_MODELS:
         return sg_command_models(context);
+    case SG_CLI_COMMAND_CONVERT:
+        return sg_command_convert(context);
     case SG_CLI_COMMAND_HELP:
         return options->operand_count == 0
                    ? sg_command_help(context, SG_CLI_COMMAND_FILL, true)

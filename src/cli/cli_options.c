@@ -76,9 +76,10 @@ static sg_status refuse_command(const char *word, const char *saying, sg_error *
         }
     }
     (void)sg_error_set(error, SG_STATUS_ARGUMENT, "\"%s\" is %s", word, saying);
-    status = hint_with_suggestions(error, &list,
-                                   "commands: fill, verify, tokenize, inspect, models, help; to "
-                                   "run it as a text write fill first");
+    status = hint_with_suggestions(
+        error, &list,
+        "commands: fill, verify, tokenize, inspect, models, convert, help; to "
+        "run it as a text write fill first");
     sg_buffer_clear(&list);
     return status;
 }
@@ -285,6 +286,10 @@ static sg_status check_operands(const sg_cli_options *options, sg_error *error) 
     case SG_CLI_COMMAND_MODELS:
         most = 0;
         break;
+    case SG_CLI_COMMAND_CONVERT:
+        least = 2;
+        most = 2;
+        break;
     case SG_CLI_COMMAND_HELP:
         most = 1;
         break;
@@ -352,6 +357,7 @@ static void set_defaults(sg_cli_options *options) {
     options->near_tie = -1;
     options->max_near_ties = (sg_cli_share){.value = 1, .percent = true};
     options->score_tolerance = 1e-3;
+    options->max_shard_size = 5000000000; /* huggingface_hub's MAX_SHARD_SIZE */
 }
 
 /* What depends on more than one option, once all are known. */

@@ -58,6 +58,8 @@ typedef struct sg_cli_options {
     bool any_model;
     bool decode;
     bool checksum;
+    int dtype;              /* sg_conversion_dtype */
+    int64_t max_shard_size; /* bytes */
 
     int load;        /* sg_load */
     int64_t threads; /* 0: automatic; $SWITCH_GEN_THREADS is already in here */

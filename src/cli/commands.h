@@ -57,6 +57,9 @@ sg_exit_code sg_command_inspect(sg_cli_context *context);
 /* The known models, the places, and what is installed. */
 sg_exit_code sg_command_models(sg_cli_context *context);
 
+/* A checkpoint to safetensors. */
+sg_exit_code sg_command_convert(sg_cli_context *context);
+
 /* The overview, or one command's help (`command`); and the version. */
 sg_exit_code sg_command_help(sg_cli_context *context, sg_cli_command command, bool overview);
 sg_exit_code sg_command_version(sg_cli_context *context);

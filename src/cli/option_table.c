@@ -9,6 +9,7 @@
 #include <switchgen/options.h>
 
 #include "cli/cli_options.h"
+#include "cli/conversion.h"
 
 #define FIELD(name) offsetof(sg_cli_options, name)
 
@@ -51,6 +52,11 @@ static const sg_choice cpu_choices[] = {{"auto", SG_CPU_LEVEL_AUTO},
                                         {"avx2", SG_CPU_LEVEL_AVX2},
                                         {"portable", SG_CPU_LEVEL_PORTABLE},
                                         {NULL, 0}};
+static const sg_choice dtype_choices[] = {{"keep", SG_CONVERSION_DTYPE_KEEP},
+                                          {"f32", SG_CONVERSION_DTYPE_F32},
+                                          {"bf16", SG_CONVERSION_DTYPE_BF16},
+                                          {"f16", SG_CONVERSION_DTYPE_F16},
+                                          {NULL, 0}};
 static const sg_choice color_choices[] = {{"auto", SG_CLI_COLOR_AUTO},
                                           {"always", SG_CLI_COLOR_ALWAYS},
                                           {"never", SG_CLI_COLOR_NEVER},
@@ -90,6 +96,14 @@ static const sg_command_row command_table[SG_CLI_COMMAND_COUNT] = {
                                "file for tools/fetch-model.\n"
                                "Any other model of the family runs too, by its directory.\n",
                                models_formats},
+    [SG_CLI_COMMAND_CONVERT] = {"convert", "[OPTIONS] SOURCE TARGET",
+                                "a checkpoint's folder to safetensors",
+                                "SOURCE is a folder with pytorch_model.bin, with shards and "
+                                "pytorch_model.bin.index.json, or with\n"
+                                "safetensors. TARGET must not exist: it appears once it is whole, "
+                                "with SOURCE's config and\n"
+                                "tokenizer. Nothing in a .bin file is executed.\n",
+                                help_formats},
     [SG_CLI_COMMAND_HELP] = {"help", "[COMMAND]", "this text, or a command's", "", help_formats},
 };
 
@@ -399,6 +413,24 @@ static const sg_option_row option_table[SG_OPTION_COUNT] = {
                             STORES(true),
                             .help = "read the weight files whole and take their SHA-256"},
 
+    [SG_OPTION_DTYPE] = {.name = "dtype",
+                         .kind = SG_OPTION_KIND_CHOICE,
+                         .group = SG_OPTION_GROUP_CONVERT,
+                         .commands = SG_FOR_CONVERT,
+                         .field = FIELD(dtype),
+                         .value = "keep|f32|bf16|f16",
+                         .choices = dtype_choices,
+                         .help = "the type of the weights, rounded to nearest (keep)"},
+    [SG_OPTION_MAX_SHARD_SIZE] = {.name = "max-shard-size",
+                                  .kind = SG_OPTION_KIND_SIZE,
+                                  .group = SG_OPTION_GROUP_CONVERT,
+                                  .commands = SG_FOR_CONVERT,
+                                  .field = FIELD(max_shard_size),
+                                  .value = "SIZE",
+                                  .minimum = 1,
+                                  .maximum = INT64_MAX,
+                                  .help = "most bytes of weights in a file, such as 500MB (5GB)"},
+
     [SG_OPTION_THREADS] = {.name = "threads",
                            .letter = 't',
                            .kind = SG_OPTION_KIND_WHOLE,
@@ -499,6 +531,7 @@ const char *sg_option_table_group_title(sg_option_group group) {
         [SG_OPTION_GROUP_VERIFY] = "verify",
         [SG_OPTION_GROUP_TOKENIZE] = "tokenize",
         [SG_OPTION_GROUP_INSPECT] = "files",
+        [SG_OPTION_GROUP_CONVERT] = "convert",
         [SG_OPTION_GROUP_MACHINE] = "machine",
         [SG_OPTION_GROUP_TALK] = "talk",
     };

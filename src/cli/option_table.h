@@ -18,6 +18,7 @@ typedef enum sg_cli_command {
     SG_CLI_COMMAND_TOKENIZE,
     SG_CLI_COMMAND_INSPECT,
     SG_CLI_COMMAND_MODELS,
+    SG_CLI_COMMAND_CONVERT,
     SG_CLI_COMMAND_HELP,
     SG_CLI_COMMAND_COUNT
 } sg_cli_command;
@@ -29,6 +30,7 @@ enum {
     SG_FOR_TOKENIZE = 1 << SG_CLI_COMMAND_TOKENIZE,
     SG_FOR_INSPECT = 1 << SG_CLI_COMMAND_INSPECT,
     SG_FOR_MODELS = 1 << SG_CLI_COMMAND_MODELS,
+    SG_FOR_CONVERT = 1 << SG_CLI_COMMAND_CONVERT,
     SG_FOR_HELP = 1 << SG_CLI_COMMAND_HELP,
     SG_FOR_ALL = (1 << SG_CLI_COMMAND_COUNT) - 1
 };
@@ -74,6 +76,7 @@ typedef enum sg_option_kind {
     SG_OPTION_KIND_REAL,     /* double from real_minimum up */
     SG_OPTION_KIND_CHOICE,   /* int, one of `choices` */
     SG_OPTION_KIND_CAPACITY, /* config, off or a whole number */
+    SG_OPTION_KIND_SIZE,     /* int64_t of bytes; 500MB, 5GB, ... */
     SG_OPTION_KIND_SHARE     /* a count, or a percentage written P% */
 } sg_option_kind;
 
@@ -85,6 +88,7 @@ typedef enum sg_option_group {
     SG_OPTION_GROUP_VERIFY,
     SG_OPTION_GROUP_TOKENIZE,
     SG_OPTION_GROUP_INSPECT,
+    SG_OPTION_GROUP_CONVERT,
     SG_OPTION_GROUP_MACHINE,
     SG_OPTION_GROUP_TALK,
     SG_OPTION_GROUP_COUNT
@@ -128,6 +132,8 @@ typedef enum sg_option_id {
     SG_OPTION_ANY_MODEL,
     SG_OPTION_DECODE,
     SG_OPTION_CHECKSUM,
+    SG_OPTION_DTYPE,
+    SG_OPTION_MAX_SHARD_SIZE,
     SG_OPTION_THREADS,
     SG_OPTION_MATMUL,
     SG_OPTION_CPU,

@@ -38,6 +38,9 @@ void sg_option_value_describe(const sg_option_row *row, char out[SG_OPTION_VALUE
         }
         break;
     }
+    case SG_OPTION_KIND_SIZE:
+        (void)snprintf(out, size, "a number of bytes above 0, such as 500MB or 5GB");
+        break;
     case SG_OPTION_KIND_SHARE:
         (void)snprintf(out, size, "a whole number of 0 or more, or a percentage such as 1%%");
         break;
@@ -103,6 +106,27 @@ static bool parse_capacity(const sg_option_row *row, const char *value, sg_cli_o
     return true;
 }
 
+/* Bytes: a whole number, and perhaps a unit of 1000 or 1024. */
+static bool parse_size(const sg_option_row *row, const char *value, int64_t *out) {
+    static const struct {
+        const char *unit;
+        int64_t bytes;
+    } units[] = {{"", 1},          {"B", 1},           {"KB", 1000},
+                 {"MB", 1000000},  {"GB", 1000000000}, {"KiB", 1 << 10},
+                 {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    size_t digits = strspn(value, "0123456789");
+    int64_t number = 0;
+    if (!sg_number_parse_i64(value, digits, &number)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(value + digits, units[i].unit) == 0) {
+            return !__builtin_mul_overflow(number, units[i].bytes, out) && *out >= row->minimum;
+        }
+    }
+    return false;
+}
+
 static bool parse_share(const char *value, sg_cli_share *out) {
     size_t length = strlen(value);
     int64_t count = 0;
@@ -157,6 +181,9 @@ sg_status sg_option_value_store(sg_cli_options *options, const sg_option_row *ro
         break;
     case SG_OPTION_KIND_CAPACITY:
         good = parse_capacity(row, value, options);
+        break;
+    case SG_OPTION_KIND_SIZE:
+        good = parse_size(row, value, field);
         break;
     case SG_OPTION_KIND_SHARE:
         good = parse_share(value, field);

@@ -63,7 +63,8 @@ sg_status sg_digest_sha256(const void *bytes, size_t length, char hex[SG_DIGEST_
     return status;
 }
 
-static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path, sg_error *error) {
+static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path,
+                          const atomic_bool *stop, sg_error *error) {
     unsigned char *piece = sg_memory_alloc(PIECE_SIZE, 1);
     size_t count = 1;
     sg_status status = SG_STATUS_OK;
@@ -71,6 +72,10 @@ static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path,
         return sg_memory_error(error, "reading a file", PIECE_SIZE);
     }
     while (count > 0 && status == SG_STATUS_OK) {
+        if (stop != NULL && atomic_load(stop)) {
+            status = sg_error_set(error, SG_STATUS_IO, "%s: stopped before the end", path);
+            break;
+        }
         status = sg_file_read(descriptor, path, piece, PIECE_SIZE, &count, error);
         if (status == SG_STATUS_OK) {
             status = add(context, piece, count, error);
@@ -81,6 +86,11 @@ static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path,
 }
 
 sg_status sg_digest_sha256_file(const char *path, char hex[SG_DIGEST_HEX_SIZE], sg_error *error) {
+    return sg_digest_sha256_file_until(path, NULL, hex, error);
+}
+
+sg_status sg_digest_sha256_file_until(const char *path, const atomic_bool *stop,
+                                      char hex[SG_DIGEST_HEX_SIZE], sg_error *error) {
     EVP_MD_CTX *context = NULL;
     sg_file_identity identity;
     int descriptor;
@@ -88,7 +98,7 @@ sg_status sg_digest_sha256_file(const char *path, char hex[SG_DIGEST_HEX_SIZE], 
     SG_TRY(sg_file_open(path, &descriptor, &identity, error));
     status = begin(&context, error);
     if (status == SG_STATUS_OK) {
-        status = add_file(context, descriptor, path, error);
+        status = add_file(context, descriptor, path, stop, error);
     }
     if (status == SG_STATUS_OK) {
         status = finish(context, hex, error);

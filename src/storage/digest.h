@@ -3,6 +3,8 @@
 #ifndef SG_STORAGE_DIGEST_H
 #define SG_STORAGE_DIGEST_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <switchgen/status.h>
@@ -18,5 +20,9 @@ sg_status sg_digest_sha256(const void *bytes, size_t length, char hex[SG_DIGEST_
  * regular file), _IO, _MEMORY, _INTERNAL. */
 sg_status sg_digest_sha256_file(const char *path, char hex[SG_DIGEST_HEX_SIZE],
                                 sg_error *error) SG_MUST_CHECK;
+
+/* The same; ends soon with SG_STATUS_IO once *stop (borrowed) is true. */
+sg_status sg_digest_sha256_file_until(const char *path, const atomic_bool *stop,
+                                      char hex[SG_DIGEST_HEX_SIZE], sg_error *error) SG_MUST_CHECK;
 
 #endif
