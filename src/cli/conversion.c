@@ -237,12 +237,17 @@ static sg_status make_metadata(conversion *work) {
     return SG_STATUS_OK;
 }
 
+static bool sums_stopped(void *context) {
+    source_sums *sums = context;
+    return atomic_load(&sums->stop);
+}
+
 static void *take_sums(void *context) {
     source_sums *sums = context;
     for (size_t i = 0; i < sg_tensor_source_file_count(sums->source); i++) {
         char hex[SG_DIGEST_HEX_SIZE];
         sums->status = sg_digest_sha256_file_until(sg_tensor_source_file(sums->source, i)->path,
-                                                   &sums->stop, hex, &sums->error);
+                                                   sums_stopped, sums, hex, &sums->error);
         if (sums->status != SG_STATUS_OK) {
             break;
         }

@@ -64,7 +64,7 @@ sg_status sg_digest_sha256(const void *bytes, size_t length, char hex[SG_DIGEST_
 }
 
 static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path,
-                          const atomic_bool *stop, sg_error *error) {
+                          bool (*stop)(void *), void *stop_context, sg_error *error) {
     unsigned char *piece = sg_memory_alloc(PIECE_SIZE, 1);
     size_t count = 1;
     sg_status status = SG_STATUS_OK;
@@ -72,7 +72,7 @@ static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path,
         return sg_memory_error(error, "reading a file", PIECE_SIZE);
     }
     while (count > 0 && status == SG_STATUS_OK) {
-        if (stop != NULL && atomic_load(stop)) {
+        if (stop != NULL && stop(stop_context)) {
             status = sg_error_set(error, SG_STATUS_IO, "%s: stopped before the end", path);
             break;
         }
@@ -86,11 +86,12 @@ static sg_status add_file(EVP_MD_CTX *context, int descriptor, const char *path,
 }
 
 sg_status sg_digest_sha256_file(const char *path, char hex[SG_DIGEST_HEX_SIZE], sg_error *error) {
-    return sg_digest_sha256_file_until(path, NULL, hex, error);
+    return sg_digest_sha256_file_until(path, NULL, NULL, hex, error);
 }
 
-sg_status sg_digest_sha256_file_until(const char *path, const atomic_bool *stop,
-                                      char hex[SG_DIGEST_HEX_SIZE], sg_error *error) {
+sg_status sg_digest_sha256_file_until(const char *path, bool (*stop)(void *context),
+                                      void *stop_context, char hex[SG_DIGEST_HEX_SIZE],
+                                      sg_error *error) {
     EVP_MD_CTX *context = NULL;
     sg_file_identity identity;
     int descriptor;
@@ -98,7 +99,7 @@ sg_status sg_digest_sha256_file_until(const char *path, const atomic_bool *stop,
     SG_TRY(sg_file_open(path, &descriptor, &identity, error));
     status = begin(&context, error);
     if (status == SG_STATUS_OK) {
-        status = add_file(context, descriptor, path, stop, error);
+        status = add_file(context, descriptor, path, stop, stop_context, error);
     }
     if (status == SG_STATUS_OK) {
         status = finish(context, hex, error);

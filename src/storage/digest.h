@@ -3,7 +3,6 @@
 #ifndef SG_STORAGE_DIGEST_H
 #define SG_STORAGE_DIGEST_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,8 +20,8 @@ sg_status sg_digest_sha256(const void *bytes, size_t length, char hex[SG_DIGEST_
 sg_status sg_digest_sha256_file(const char *path, char hex[SG_DIGEST_HEX_SIZE],
                                 sg_error *error) SG_MUST_CHECK;
 
-/* The same; ends soon with SG_STATUS_IO once *stop (borrowed) is true. */
-sg_status sg_digest_sha256_file_until(const char *path, const atomic_bool *stop,
+/* The same; ends soon with SG_STATUS_IO once stop(context) is true (NULL: never). */
+sg_status sg_digest_sha256_file_until(const char *path, bool (*stop)(void *context), void *context,
                                       char hex[SG_DIGEST_HEX_SIZE], sg_error *error) SG_MUST_CHECK;
 
 #endif

@@ -2,6 +2,8 @@
 /* The option table, parsing, and what is refused. */
 #include "cli/cli_options.h"
 
+#include "cli/conversion.h"
+
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -134,6 +136,29 @@ static void refuses_contradictions(void) {
     CHECK_INT(PARSE("--num-return-sequences=3", "x y"), SG_STATUS_OK);
 }
 
+/* convert takes two folders; sizes have units, types are the ones that are built. */
+static void reads_conversions(void) {
+    CHECK_INT(PARSE("convert", "a", "b"), SG_STATUS_OK);
+    CHECK_INT(options.max_shard_size, 5000000000);
+    CHECK_INT(options.dtype, SG_CONVERSION_DTYPE_KEEP);
+    CHECK_INT(PARSE("convert", "a", "b", "--max-shard-size=3MiB", "--dtype=bf16"), SG_STATUS_OK);
+    CHECK_INT(options.max_shard_size, 3145728);
+    CHECK_INT(options.dtype, SG_CONVERSION_DTYPE_BF16);
+    CHECK_INT(PARSE("convert", "a", "b", "--max-shard-size=12"), SG_STATUS_OK);
+    CHECK_INT(options.max_shard_size, 12);
+    CHECK_REFUSED("is not a number of bytes", "convert", "a", "b", "--max-shard-size=0");
+    CHECK_REFUSED("is not a number of bytes", "convert", "a", "b", "--max-shard-size=-1GB");
+    CHECK_REFUSED("is not a number of bytes", "convert", "a", "b", "--max-shard-size=1.5GB");
+    CHECK_REFUSED("is not a number of bytes", "convert", "a", "b", "--max-shard-size=GB");
+    CHECK_REFUSED("is not a number of bytes", "convert", "a", "b", "--max-shard-size=1TB");
+    CHECK_REFUSED("is not a number of bytes", "convert", "a", "b",
+                  "--max-shard-size=9223372036854775807KB");
+    CHECK_REFUSED("\"q8\" is not keep, f32, bf16 or f16", "convert", "a", "b", "--dtype=q8");
+    CHECK_REFUSED("an operand is missing", "convert", "a");
+    CHECK_REFUSED("too many operands", "convert", "a", "b", "c");
+    CHECK_REFUSED("not an option of convert", "convert", "a", "b", "--num-beams=2");
+}
+
 /* Options of later releases are unknown, and close names are offered. */
 static void refuses_unknown_options(void) {
     static const char *const later[] = {"--resume", "--stats", "--input-format=jsonl", "--ban=x",
@@ -169,7 +194,7 @@ static void tells_commands_from_texts(void) {
     CHECK_TEXT(error.hint, "did you mean verify?");
     CHECK_REFUSED("\"score\" is no command", "score", "x y");
     CHECK_REFUSED("\"frobnicate\" is no command", "frobnicate");
-    CHECK_CONTAINS(error.hint, "fill, verify, tokenize, inspect, models, help");
+    CHECK_CONTAINS(error.hint, "fill, verify, tokenize, inspect, models, convert, help");
     CHECK_INT(PARSE("two words"), SG_STATUS_OK);
     CHECK_INT(PARSE("a<extra_id_0>b"), SG_STATUS_OK);
     CHECK_REFUSED("is no command", "a<extra_id_>b");
@@ -258,6 +283,7 @@ int main(void) {
     TEST(refuses_numbers);
     TEST(refuses_words);
     TEST(refuses_contradictions);
+    TEST(reads_conversions);
     TEST(refuses_unknown_options);
     TEST(finds_the_command);
     TEST(tells_commands_from_texts);
