@@ -9,12 +9,15 @@
 
 #include "support/temp_dir.h"
 
+/* Names below the cache; short, so that none can be cut. */
+#define HUB_NAME_SIZE 1000
+
 #define HUB_COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HUB_COMMIT_B "0123456789abcdef0123456789abcdef01234567"
 
 /* Make each directory of DIR/NAME up to its last slash. */
 static inline void hub_dir_make_parents(const temp_dir *dir, const char *name) {
-    char part[PATH_MAX];
+    char part[HUB_NAME_SIZE];
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         (void)snprintf(part, sizeof part, "%.*s", (int)(slash - name), name);
         (void)mkdir(temp_dir_path(dir, part), 0700);
@@ -31,7 +34,7 @@ static inline void hub_dir_write(const temp_dir *dir, const char *name, const ch
  */
 static inline void hub_dir_set_ref(const temp_dir *dir, const char *repository,
                                    const char *revision, const char *commit) {
-    char name[PATH_MAX];
+    char name[HUB_NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s/refs/%s", repository, revision);
     hub_dir_write(dir, name, commit);
 }
@@ -39,8 +42,8 @@ static inline void hub_dir_set_ref(const temp_dir *dir, const char *repository,
 /* Add a file to a snapshot: a blob with `text`, or none where it is NULL, and a link to it. */
 static inline void hub_dir_add_file(const temp_dir *dir, const char *repository, const char *commit,
                                     const char *file, const char *text) {
-    char name[PATH_MAX];
-    char target[PATH_MAX];
+    char name[HUB_NAME_SIZE];
+    char target[HUB_NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s/blobs/%s-%.4s", repository, file, commit);
     hub_dir_make_parents(dir, name);
     if (text != NULL) {

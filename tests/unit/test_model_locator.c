@@ -292,7 +292,7 @@ static void bare_names_are_tried_with_their_organisations(void) {
                                           "hub/models--m"};
     places made = make_places();
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        char inner[PATH_MAX];
+        char inner[200];
         hub_dir_set_ref(&made.dir, folders[i], "main", HUB_COMMIT_A);
         hub_dir_add_file(&made.dir, folders[i], HUB_COMMIT_A, WEIGHTS, "x");
         (void)snprintf(inner, sizeof inner, "%s/snapshots/" HUB_COMMIT_A, folders[i]);
@@ -401,7 +401,7 @@ static void the_cache_follows_its_variables(void) {
     static const char *const values[] = {"hub", "home", "cache", "user"};
     places made = make_places();
     for (size_t i = 0; i < 4; i++) {
-        char folder[PATH_MAX];
+        char folder[200];
         (void)snprintf(folder, sizeof folder, "%s/models--google--m", inner[i]);
         hub_dir_set_ref(&made.dir, folder, "main", HUB_COMMIT_A);
         hub_dir_add_file(&made.dir, folder, HUB_COMMIT_A, WEIGHTS, "x");
