@@ -50,6 +50,7 @@ ALWAYS_INLINE float dot(const float *x, const unsigned char *w, sg_weight_type t
         }
     }
     float lanes[SG_LANES];
+    /* cppcheck-suppress bufferAccessOutOfBounds ; it takes a vector of four floats for one */
     memcpy(lanes, sums, sizeof lanes);
     return sg_lanes_sum(lanes);
 }

@@ -229,7 +229,7 @@ static sg_status read_tying(const sg_config_reader *reader, sg_model_config *con
 static sg_status read_rest(const sg_config_reader *reader, sg_model_config *config) {
     double epsilon = 1e-6;
     config->pad_token_id = 0;
-    SG_TRY(sg_config_reader_f64(reader, "layer_norm_epsilon", 0.0, 1e6, &epsilon));
+    SG_TRY(sg_config_reader_f64(reader, "layer_norm_epsilon", 1e-30, 1e6, &epsilon));
     config->layer_norm_epsilon = (float)epsilon;
     SG_TRY(read_tying(reader, config));
     return sg_config_reader_i64(reader, "pad_token_id", 0, (int64_t)config->vocab_size - 1,

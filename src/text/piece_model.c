@@ -363,6 +363,8 @@ sg_status sg_piece_model_open(sg_piece_model *model, const char *bytes, size_t l
                             SG_PIECE_MODEL_MAX_BYTES);
     }
     const unsigned char *begin = (const unsigned char *)(length > 0 ? bytes : "");
+    /* cppcheck-suppress pointerOutOfBoundsCond ; it takes the empty text for what a longer one
+     * points to */
     sg_status status = read_file((cursor){begin, begin, begin + length}, model, error);
     if (status == SG_STATUS_OK) {
         status = find_unknown(model, error);
