@@ -319,6 +319,16 @@ static void epsilon_may_be_large(void) {
     CHECK_NEAR(config.layer_norm_epsilon, 1.5, 0);
 }
 
+/* A capacity of 0 or less is valid: it drops every token. */
+static void capacity_may_be_anything(void) {
+    sg_model_config config;
+    sg_error error;
+    CHECK_INT(read_text("{\"model_type\":\"switch_transformers\",\"expert_capacity\":-5}", &config,
+                        &error),
+              SG_STATUS_OK);
+    CHECK_INT(config.expert_capacity, -5);
+}
+
 int main(void) {
     dir = temp_dir_create();
     TEST(defaults_are_the_references);
