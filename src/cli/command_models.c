@@ -93,7 +93,7 @@ static void visit_place(void *context, const char *path, const char *revision) {
         (void)sg_buffer_append_text(&run->looked_for, run->looked_for.length == 0 ? "" : ",");
         sg_json_write_string(&run->looked_for, path, strlen(path));
     }
-    if (!is_directory(path)) {
+    if (revision == NULL ? !sg_model_folder_is_model(path) : !is_directory(path)) {
         return;
     }
     if (revision != NULL && revision[0] == '\0') {

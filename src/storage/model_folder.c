@@ -37,6 +37,11 @@ sg_known_form sg_model_folder_form(const char *directory) {
                : SG_KNOWN_FORM_UNKNOWN;
 }
 
+bool sg_model_folder_is_model(const char *directory) {
+    return has_entry(directory, "config.json") || has_entry(directory, "spiece.model") ||
+           sg_model_folder_form(directory) != SG_KNOWN_FORM_UNKNOWN;
+}
+
 static bool ends_with(const char *text, const char *end) {
     size_t length = strlen(text);
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;

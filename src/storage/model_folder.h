@@ -4,9 +4,15 @@
 #ifndef SG_STORAGE_MODEL_FOLDER_H
 #define SG_STORAGE_MODEL_FOLDER_H
 
+#include <stdbool.h>
+
 #include <switchgen/status.h>
 
 #include "storage/model_manifest.h"
+
+/* Whether `directory` has a config.json, a spiece.model or weights in it: a model, whole or not. A
+ * folder of a model's name with other things (models/switch-base-64/expected.jsonl) is none. */
+bool sg_model_folder_is_model(const char *directory);
 
 /* The form of the weights by their names: safetensors where model.safetensors or its index is
  * there, else pickle where pytorch_model.bin or its index is, else unknown: there are none. A link

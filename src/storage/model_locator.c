@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -106,18 +105,6 @@ static sg_status found_folder(const model_search *search, const char *path, char
 
 /* ---- plain directories ---- */
 
-/* True if the folder has a file called `name`. */
-static bool holds(const char *path, const char *name) {
-    char file[SG_MODEL_PATH_MAXIMUM];
-    return sg_model_places_join(path, name, file) && access(file, F_OK) == 0;
-}
-
-/* True for a model's folder: a directory, but not one that holds only what a known model must give
- * (models/switch-base-64/expected.jsonl), which lies under the model's name beside the program. */
-static bool is_model_folder(const char *path) {
-    return is_directory(path) && (!holds(path, "expected.jsonl") || holds(path, "config.json"));
-}
-
 static sg_status search_folders(const model_search *search, char **directory, sg_error *error) {
     name_list names;
     char path[SG_MODEL_PATH_MAXIMUM];
@@ -126,7 +113,8 @@ static sg_status search_folders(const model_search *search, char **directory, sg
          place = sg_model_places_next(&search->places, place)) {
         for (size_t i = 0; i < names.count; i++) {
             if (!sg_model_places_is_inner(names.items[i]) ||
-                !sg_model_places_join(place, names.items[i], path) || !is_model_folder(path)) {
+                !sg_model_places_join(place, names.items[i], path) ||
+                !sg_model_folder_is_model(path)) {
                 continue;
             }
             if (search->request->needs_weights &&

@@ -24,7 +24,8 @@ typedef struct sg_model_request {
 /* Find a model: (1) an existing directory; (2) under each of the places of model_places.h, in their
  * order, as it is written, and as the known model of that name with and without its organisation;
  * (3) in the Hugging Face cache: a bare name as the known model of that name, as itself, as
- * google/NAME, as google-t5/NAME. Names under (2) may have parts but none of them "." or "..".
+ * google/NAME, as google-t5/NAME. Names under (2) may have parts but none of them "." or "..", and
+ * what is found there must be a model (model_folder.h).
  *
  * Without a revision, (3) takes `main`; where main is not cached or has no safetensors, and a
  * revision that the manifest knows is cached and has them, that one, with a warning. With a

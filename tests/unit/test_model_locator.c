@@ -26,6 +26,19 @@ static void make_directory(const char *parent, const char *name) {
     CHECK_INT(mkdir(path, 0700), 0);
 }
 
+/* A directory that counts as a model. */
+static void make_model(const char *parent, const char *name) {
+    char path[PATH_MAX];
+    FILE *config;
+    make_directory(parent, name);
+    (void)snprintf(path, sizeof path, "%.2000s/%.100s/config.json", parent, name);
+    config = fopen(path, "w");
+    CHECK(config != NULL);
+    if (config != NULL) {
+        CHECK_INT(fclose(config), 0);
+    }
+}
+
 static places make_places(void) {
     places made = {.dir = temp_dir_create()};
     char list[PATH_MAX];
@@ -83,14 +96,14 @@ static void expect_found(const char *name, const char *place, const char *inner)
 
 static void places_are_searched_in_order(void) {
     places made = make_places();
-    make_directory(made.data, "m-one");
+    make_model(made.data, "m-one");
     expect_found("m-one", made.data, "m-one");
-    make_directory(made.second, "m-one");
+    make_model(made.second, "m-one");
     expect_found("m-one", made.second, "m-one");
-    make_directory(made.first, "m-one");
+    make_model(made.first, "m-one");
     expect_found("m-one", made.first, "m-one");
     make_directory(made.first, "org");
-    make_directory(made.first, "org/m-two");
+    make_model(made.first, "org/m-two");
     expect_found("org/m-two", made.first, "org/m-two");
     temp_dir_remove(&made.dir);
 }
@@ -110,7 +123,7 @@ static void only_directories_are_models(void) {
     char *found = NULL;
     sg_error error;
     (void)temp_dir_write_text(&made.dir, "first/m", "x");
-    make_directory(made.second, "m");
+    make_model(made.second, "m");
     expect_found("m", made.second, "m");
     CHECK_INT(find(temp_dir_path(&made.dir, "first/m"), &found, &error), SG_STATUS_NOT_FOUND);
     CHECK_CONTAINS(error.message, "found a file, expected a model's directory");
@@ -121,7 +134,7 @@ static void only_directories_are_models(void) {
 static void expectations_alone_are_no_model(void) {
     places made = make_places();
     make_directory(made.first, "m");
-    make_directory(made.second, "m");
+    make_model(made.second, "m");
     (void)temp_dir_write_text(&made.dir, "first/m/expected.jsonl", "x");
     expect_found("m", made.second, "m");
     (void)temp_dir_write_text(&made.dir, "first/m/config.json", "x");
@@ -193,7 +206,7 @@ static void the_data_directory_has_a_default(void) {
     make_directory(made.dir.path, ".local/share");
     make_directory(made.dir.path, ".local/share/switch-gen");
     make_directory(made.dir.path, ".local/share/switch-gen/models");
-    make_directory(made.dir.path, ".local/share/switch-gen/models/m-home");
+    make_model(made.dir.path, ".local/share/switch-gen/models/m-home");
     expect_found("m-home", made.dir.path, ".local/share/switch-gen/models/m-home");
     CHECK_INT(setenv("XDG_DATA_HOME", "relative", 1), 0);
     expect_found("m-home", made.dir.path, ".local/share/switch-gen/models/m-home");
@@ -223,7 +236,7 @@ static void every_failed_allocation_is_an_error(void) {
     places made = make_places();
     char *found = NULL;
     size_t failures = 0;
-    make_directory(made.second, "m-one");
+    make_model(made.second, "m-one");
     for (size_t fail_at = 0; fail_at < 100000; fail_at += 1 + fail_at / 16) {
         sg_status status;
         alloc_fault_reset(fail_at);
@@ -277,11 +290,11 @@ static void the_cache_is_searched_last(void) {
     expect_snapshot(&made, "switch-base-64", NULL, HUB_COMMIT_A, "");
     expect_snapshot(&made, "switch-base-64", "v2", HUB_COMMIT_B, "");
     expect_snapshot(&made, "switch-base-64", HUB_COMMIT_B, HUB_COMMIT_B, "");
-    make_directory(made.data, "switch-base-64");
+    make_model(made.data, "switch-base-64");
     expect_found("google/switch-base-64", made.data, "switch-base-64");
     expect_found("switch-base-64", made.data, "switch-base-64");
     make_directory(made.first, "google");
-    make_directory(made.first, "google/switch-base-64");
+    make_model(made.first, "google/switch-base-64");
     expect_found("switch-base-64", made.first, "google/switch-base-64");
     temp_dir_remove(&made.dir);
 }
@@ -382,7 +395,7 @@ static void damage_in_the_cache_is_told(void) {
 static void a_revision_of_a_directory_is_warned_of(void) {
     char *found = NULL;
     places made = make_places();
-    make_directory(made.first, "m");
+    make_model(made.first, "m");
     CHECK_INT(find_revision("m", "v1", true, &found, NULL), SG_STATUS_OK);
     CHECK_CONTAINS(warnings, "--revision has no effect on the directory ");
     sg_memory_free(found);
