@@ -11,6 +11,7 @@
 #include "infill/infill.h"
 #include "infill/request.h"
 #include "infill/result.h"
+#include "model/residency.h"
 
 /* Bounds of a group, which bound its memory: source tokens (encoder states and caches) and beams
  * (logits). A single text may exceed the first alone. */
@@ -36,14 +37,18 @@ static sg_status init_touched(sg_session *session, sg_error *error) {
                                     : sg_memory_error(error, "statistics", session->experts);
 }
 
+/* Note which experts are touched. One that is touched for the first time is announced to the
+ * system, so that it is read from disk while the experts before it compute. */
 static void note_routing(void *context, sg_stack stack, size_t block, const int32_t *expert,
                          const float *gate, size_t tokens) {
     sg_session *session = context;
     bool *touched = session->touched + session->rows[stack][block];
     (void)gate;
     for (size_t i = 0; i < tokens; i++) {
-        if (expert[i] >= 0) {
+        if (expert[i] >= 0 && !touched[expert[i]]) {
             touched[expert[i]] = true;
+            sg_residency_announce_expert(
+                &session->engine->model.weights.stacks[stack].blocks[block].experts[expert[i]]);
         }
     }
 }
@@ -85,6 +90,9 @@ sg_status sg_session_create(const sg_engine *engine, sg_session **session, sg_er
     }
     if (status == SG_STATUS_OK) {
         status = init_touched(made, error);
+    }
+    if (status == SG_STATUS_OK) {
+        sg_residency_announce_dense(&engine->model.weights);
     }
     if (status != SG_STATUS_OK) {
         sg_session_destroy(made);

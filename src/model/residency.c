@@ -40,7 +40,48 @@ sg_status sg_residency_apply(sg_shard_index *index, sg_load load, const sg_log *
         break;
     case SG_LOAD_AUTO:
     case SG_LOAD_MMAP:
+        for (size_t i = 0; i < sg_shard_index_file_count(index); i++) {
+            sg_mapped_file_expect_random(sg_shard_index_file(index, i));
+        }
         break;
     }
     return SG_STATUS_OK;
+}
+
+static void announce(const sg_matrix *matrix) {
+    if (matrix->data != NULL) {
+        sg_mapped_file_announce(matrix->data,
+                                matrix->rows * matrix->columns * sg_weight_type_size(matrix->type));
+    }
+}
+
+static void announce_attention(const sg_attention_weights *attention) {
+    announce(&attention->norm);
+    announce(&attention->q);
+    announce(&attention->k);
+    announce(&attention->v);
+    announce(&attention->o);
+}
+
+void sg_residency_announce_expert(const sg_ffn *expert) {
+    announce(&expert->wi);
+    announce(&expert->wi_1);
+    announce(&expert->wo);
+}
+
+void sg_residency_announce_dense(const sg_weights *weights) {
+    for (int stack = SG_STACK_ENCODER; stack <= SG_STACK_DECODER; stack++) {
+        const sg_stack_weights *from = &weights->stacks[stack];
+        announce(&from->relative_bias);
+        for (size_t i = 0; i < from->num_blocks; i++) {
+            announce_attention(&from->blocks[i].self);
+            announce_attention(&from->blocks[i].cross);
+            announce(&from->blocks[i].ffn_norm);
+            announce(&from->blocks[i].router.classifier);
+            announce(&from->blocks[i].router.bias);
+            sg_residency_announce_expert(&from->blocks[i].ffn);
+        }
+        announce(&from->final_norm);
+    }
+    announce(&weights->head);
 }

@@ -190,6 +190,18 @@ sg_status sg_mapped_file_lock(const sg_mapped_file *file, sg_error *error) {
     return SG_STATUS_OK;
 }
 
+void sg_mapped_file_expect_random(const sg_mapped_file *file) {
+    if (file->data != NULL) {
+        (void)madvise((void *)(uintptr_t)file->data, file->size, MADV_RANDOM);
+    }
+}
+
+void sg_mapped_file_announce(const void *bytes, size_t size) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)bytes / page * page;
+    (void)madvise((void *)begin, (uintptr_t)bytes + size - begin, MADV_WILLNEED);
+}
+
 sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *error) {
     struct stat found;
     sg_file_identity now;

@@ -40,6 +40,14 @@ sg_status sg_mapped_file_read_in(sg_mapped_file *file, sg_error *error) SG_MUST_
  * stays usable. */
 sg_status sg_mapped_file_lock(const sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
 
+/* Tell the system that the file is read here and there: only what is used or announced is read from
+ * disk, not what lies around it. A hint. */
+void sg_mapped_file_expect_random(const sg_mapped_file *file);
+
+/* Tell the system that bytes[0..size) of a mapped file are read soon: it begins to read them while
+ * other work goes on. A hint; any address is allowed. */
+void sg_mapped_file_announce(const void *bytes, size_t size);
+
 /* SG_STATUS_CHANGED with a message if the file is no longer what it was when it was opened. */
 sg_status sg_mapped_file_check_unchanged(const sg_mapped_file *file, sg_error *error) SG_MUST_CHECK;
 
