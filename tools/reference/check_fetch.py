@@ -311,8 +311,11 @@ class Cases:
         good = (self.work / "data/eight/pytorch_model.bin").is_file() and "switch-gen convert" in result.stderr
         self.check("a pickle revision, into a named folder", result.returncode == 0 and good, result)
         result = self.fetch("flan-t5-base")
-        good = (self.work / "data/switch-gen/models/flan-t5-base/pytorch_model.bin").is_file()
+        good = (self.work / "data/switch-gen/models/flan-t5-base-pickle/pytorch_model.bin").is_file()
+        good = good and "flan-t5-base-pickle " in result.stderr
         self.check("weights of unknown form are looked for", result.returncode == 0 and good, result)
+        result = self.fetch("flan-t5-base")
+        self.check("again: pickle is there", result.returncode == 0 and "is there already" in result.stderr, result)
         result = self.fetch("--revision", "v9", "switch-base-8")
         self.check("a revision that is nowhere", result.returncode == 1 and "has no config.json" in result.stderr, result)
 
