@@ -47,15 +47,43 @@ static void reconcile_depth(sg_model_config *config, const sg_shard_index *index
     }
 }
 
-/* True if `step` makes exactly the blocks sparse that the tensors show to be. */
-static bool step_fits(const sg_model_config *config, const sg_shard_index *index, sg_stack stack,
-                      int64_t step) {
-    sg_model_config tried = *config;
-    tried.stacks[stack].sparse_step = step;
-    for (size_t block = 0; block < tried.stacks[stack].num_layers; block++) {
-        block_kind expected =
-            sg_model_config_is_sparse(&tried, stack, block) ? BLOCK_KIND_SPARSE : BLOCK_KIND_DENSE;
-        if (kind_of(index, stack, block) != expected) {
+/* Count the sparse blocks of a stack. False if some block does not show what it is. */
+static bool count_sparse(const sg_model_config *config, const sg_shard_index *index, sg_stack stack,
+                         size_t *count) {
+    *count = 0;
+    for (size_t block = 0; block < config->stacks[stack].num_layers; block++) {
+        block_kind kind = kind_of(index, stack, block);
+        if (kind == BLOCK_KIND_UNKNOWN) {
+            return false;
+        }
+        *count += kind == BLOCK_KIND_SPARSE ? 1 : 0;
+    }
+    return true;
+}
+
+/* The one step that can have made the pattern of the tensors: 0 for no sparse block, 1 where block
+ * 0 is one, else the distance from block 1 to the next. */
+static int64_t step_of(const sg_shard_index *index, sg_stack stack, size_t num_layers,
+                       size_t sparse) {
+    size_t next = 2;
+    if (sparse == 0) {
+        return 0;
+    }
+    if (kind_of(index, stack, 0) == BLOCK_KIND_SPARSE) {
+        return 1;
+    }
+    while (next < num_layers && kind_of(index, stack, next) != BLOCK_KIND_SPARSE) {
+        next++;
+    }
+    return (int64_t)(next == num_layers ? num_layers : next - 1);
+}
+
+/* True if the configuration makes exactly the blocks sparse that the tensors show to be. */
+static bool pattern_fits(const sg_model_config *config, const sg_shard_index *index,
+                         sg_stack stack) {
+    for (size_t block = 0; block < config->stacks[stack].num_layers; block++) {
+        bool is_sparse = kind_of(index, stack, block) == BLOCK_KIND_SPARSE;
+        if (sg_model_config_is_sparse(config, stack, block) != is_sparse) {
             return false;
         }
     }
@@ -66,21 +94,35 @@ static bool step_fits(const sg_model_config *config, const sg_shard_index *index
 static void reconcile_steps(sg_model_config *config, const sg_shard_index *index, sg_stack stack,
                             const sg_log *log) {
     sg_stack_config *at = &config->stacks[stack];
-    /* A block that is missing altogether ends the search before it costs anything. */
-    if (kind_of(index, stack, at->num_layers - 1) == BLOCK_KIND_UNKNOWN ||
-        step_fits(config, index, stack, at->sparse_step)) {
+    int64_t said = at->sparse_step;
+    size_t sparse;
+    if (!count_sparse(config, index, stack, &sparse) || pattern_fits(config, index, stack)) {
         return;
     }
-    for (int64_t step = 0; step <= (int64_t)at->num_layers; step++) {
-        if (step_fits(config, index, stack, step)) {
-            sg_log_write(
-                log, SG_LOG_LEVEL_WARNING,
-                "config.json says %s_sparse_step %lld, the tensors say %lld: the tensors win",
-                sg_stack_name(stack), (long long)at->sparse_step, (long long)step);
-            at->sparse_step = step;
-            return;
-        }
+    at->sparse_step = step_of(index, stack, at->num_layers, sparse);
+    if (!pattern_fits(config, index, stack)) {
+        at->sparse_step = said; /* binding refuses it by name */
+        return;
     }
+    sg_log_write(log, SG_LOG_LEVEL_WARNING,
+                 "config.json makes %s layers sparse by a step of %lld, the tensors by a step of "
+                 "%lld (%zu of %zu layers sparse): the tensors win",
+                 sg_stack_name(stack), (long long)said, (long long)at->sparse_step, sparse,
+                 at->num_layers);
+}
+
+static const char *activation_name(sg_activation activation) {
+    switch (activation) {
+    case SG_ACTIVATION_RELU:
+        return "relu";
+    case SG_ACTIVATION_GELU:
+        return "gelu";
+    case SG_ACTIVATION_GELU_NEW:
+        return "gelu_new";
+    case SG_ACTIVATION_SILU:
+        break;
+    }
+    return "silu";
 }
 
 static void reconcile_gate(sg_model_config *config, const sg_shard_index *index,
@@ -88,7 +130,9 @@ static void reconcile_gate(sg_model_config *config, const sg_shard_index *index,
     if (has_tensor(index, "encoder.block.0.layer.1.mlp.wi_0.weight") ||
         has_tensor(index, "encoder.block.0.layer.1.mlp.experts.expert_0.wi_0.weight")) {
         sg_log_write(log, SG_LOG_LEVEL_WARNING,
-                     "the tensors are of gated feed-forwards (wi_0, wi_1): gelu_new is used");
+                     "config.json says plain %s feed-forwards, the tensors hold wi_0 and wi_1: "
+                     "gated gelu_new is used",
+                     activation_name(config->activation));
         config->is_gated = true;
         config->activation = SG_ACTIVATION_GELU_NEW;
     }

@@ -226,6 +226,27 @@ static void gates_and_the_decoders_head_win(void) {
     sg_model_close(&model);
 }
 
+/* Whatever step made the tensors is found, whatever config.json says; a pattern that no step makes
+ * is refused. */
+static void every_step_is_found(void) {
+    static const zero_fault none = {0};
+    for (size_t num_layers = 2; num_layers <= 5; num_layers++) {
+        for (int64_t step = 0; step <= (int64_t)num_layers; step++) {
+            sg_model_config shape = switch_config();
+            sg_model model;
+            sg_error error;
+            shape.stacks[SG_STACK_DECODER] =
+                (sg_stack_config){.num_layers = num_layers, .sparse_step = step};
+            CHECK_INT(open_shaped(&shape, &none, &model, &error), SG_STATUS_OK);
+            for (size_t block = 0; block < num_layers; block++) {
+                CHECK_INT(sg_model_config_is_sparse(&model.config, SG_STACK_DECODER, block),
+                          sg_model_config_is_sparse(&shape, SG_STACK_DECODER, block));
+            }
+            sg_model_close(&model);
+        }
+    }
+}
+
 /* A pattern that no step explains, or a shallower decoder, is no known way to be wrong. */
 static void other_disagreements_stay_errors(void) {
     static const zero_fault none = {0};
@@ -257,6 +278,7 @@ int main(void) {
     TEST(disagreements_are_named);
     TEST(strange_tensors_are_ignored);
     TEST(deeper_and_sparser_tensors_win);
+    TEST(every_step_is_found);
     TEST(gates_and_the_decoders_head_win);
     TEST(other_disagreements_stay_errors);
     TEST(claims_size_no_allocation);

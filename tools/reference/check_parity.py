@@ -25,6 +25,7 @@ from pathlib import Path
 
 import make_checkpoint
 import make_fixtures
+import numpy_reference
 import reference
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -138,25 +139,25 @@ def fill(executable, model, prompts, search, backend, options):
     return [json.loads(line) for line in done.stdout.decode("utf-8").splitlines() if line]
 
 
-def expectations(model, prompts, search, options, folder, compare_drops):
+def expectations(model, prompts, search, options, folder, compare_drops, load=reference.Reference):
     """The reference's cases, from the work folder where they are already there, and the file's path."""
     identity = json.dumps(
-        [reference.made_by(), reference.model_files(model), prompts, options], sort_keys=True
-    ) + Path(reference.__file__).read_text(encoding="utf-8")
+        [reference.made_by(), load.__name__, reference.model_files(model), prompts, options], sort_keys=True
+    ) + "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (reference, numpy_reference))
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = folder / f"{Path(model).name}-{search}-{key}.jsonl"
     if not path.exists():
-        reference.write_expectations(loaded(model), prompts, options, path)
+        reference.write_expectations(loaded(model, load), prompts, options, path)
     cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
     for case in cases:
         case["compare_drops"] = compare_drops
     return cases, path
 
 
-def loaded(model, cache={}):
+def loaded(model, load, cache={}):
     """The model in the reference; the last one is kept."""
-    if cache.get("folder") != model:
-        cache.update(folder=model, reference=reference.Reference(model))
+    if cache.get("key") != (model, load):
+        cache.update(key=(model, load), reference=load(model))
     return cache["reference"]
 
 
@@ -169,13 +170,13 @@ def check_verify(executable, path, model, backend, tally):
         tally.different.append((f"verify {path}", f"exit {done.returncode}, expected {expected}: {output}"))
 
 
-def check_model(executable, model, prompts, options_of, folder, compare_drops):
+def check_model(executable, model, prompts, options_of, folder, compare_drops, load=reference.Reference):
     prompt_file = folder / f"{Path(model).name}.txt"
     prompt_file.write_text("\n".join(prompts) + "\n", encoding="utf-8")
     tallies = []
     for search in make_fixtures.SEARCHES:
         options = options_of(search)
-        cases, path = expectations(model, prompts, search, options, folder, compare_drops)
+        cases, path = expectations(model, prompts, search, options, folder, compare_drops, load)
         for backend in BACKENDS:
             tally = Tally(Path(model).name, search, backend)
             records = fill(executable, model, prompt_file, search, backend, options)

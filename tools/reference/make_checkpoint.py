@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a small random checkpoint of the family: Switch, T5 or gated T5, of any shape.
 
-Comes in: a shape (a JSON object, or the name of one in shapes.json) and a seed.
-Goes out: a model folder as transformers would save it: config.json, safetensors (one file or shards with an
-index), spiece.model, tokenizer_config.json and, where the shape asks for it, generation_config.json.
+Comes in: a shape (a JSON object, or the name of one in shapes.json or shapes_family.json) and a seed.
+Goes out: a model folder as transformers, or the hub's converter, would save it: config.json, safetensors (one file or
+shards with an index), spiece.model, tokenizer_config.json and, where the shape asks for it, generation_config.json; with
+--bin pytorch_model.bin (one file or shards with an index) instead of safetensors.
 Holds: the same shape and seed give the same bytes; every tensor is drawn by itself from (seed, its name), so that
 a change of one tensor leaves the others alone.
 
@@ -55,24 +56,60 @@ DEFAULTS = {
     "lm_head": None,  # None: as the kind needs; true: one of its own; false: none
     "own_embeddings": False,  # encoder and decoder embed with tables of their own, unlike shared.weight
     "duplicates": False,  # old checkpoints: four equal copies, and a cross-attention bias that nobody reads
-    "dtype": "f32",  # f32, bf16, f16 or mixed
+    "gated": False,  # Switch with wi_0 and wi_1, as switch-xxl-128
+    "head_name": "lm_head.weight",  # switch-c-2048 and -xxl-128 have decoder.lm_head.weight
+    "cross_bias": False,  # the cross-attention bias that nobody reads, without the other duplicates
+    "hub": False,  # the layout of published files: see `hub_tables`
+    "dtype": "f32",  # f32, bf16, f16, mixed (all three), or f32-bf16 (norms and routers in f32)
     "shards": 1,
+    "index": False,  # an index even where there is one file only
     "eos_boost": 1.6,  # length of the row of </s> against the others: how often it wins
-    "config": {},  # further fields of config.json
+    "residual": 1.0,  # factor on what a sublayer adds: deep random stacks amplify the noise of float32 without it
+    "config": {},  # further fields of config.json, true of the tensors or not
+    "config_without": [],  # fields that config.json lacks
+    "published": False,  # the fields without effect that published files have
     "generation_config": None,  # content of generation_config.json, or null for no such file
 }
 
 
+# Fields of published files that have no effect on what is computed.
+PUBLISHED_SWITCH = {
+    "add_router_probs": False,
+    "batch_prioritized_routing": False,
+    "feed_forward_proj": "relu",
+    "is_gated_act": False,
+    "num_selected_experts": 1,
+    "output_past": True,
+    "router_aux_loss_coef": 0.001,
+    "router_type": "tokens_masked",
+    "router_z_loss_coef": 0.001,
+    "transformers_version": "4.25.0.dev0",
+}
+PUBLISHED_T5 = {
+    "n_positions": 512,
+    "output_past": True,
+    "task_specific_params": {
+        "summarization": {"early_stopping": True, "length_penalty": 2.0, "max_length": 200, "min_length": 30,
+                          "no_repeat_ngram_size": 3, "num_beams": 4, "prefix": "summarize: "},
+        "translation_en_to_de": {"early_stopping": True, "max_length": 300, "num_beams": 4,
+                                 "prefix": "translate English to German: "},
+    },
+    "transformers_version": "4.23.1",
+}
+# What a shape says for others than this program.
+ABOUT = {"name", "why", "committed", "needs_drops", "fixture", "reference", "warns"}
+
+
 def resolve(shape):
     """The shape with its defaults; an unknown field is an error."""
-    unknown = sorted(set(shape) - set(DEFAULTS) - {"name", "why", "committed", "needs_drops"})
+    unknown = sorted(set(shape) - set(DEFAULTS) - ABOUT)
     if unknown:
         raise SystemExit(f"unknown field of a shape: {', '.join(unknown)}")
     return {**DEFAULTS, **shape}
 
 
 def is_gated(s):
-    return s["kind"] == "t5-gated"
+    return s["kind"] == "t5-gated" or s["gated"]
 
 
 def sparse_step(layers, sparse, override):
@@ -134,10 +171,13 @@ def config_json(s):
             "model_type": "t5",
             "feed_forward_proj": ("gated-" if is_gated(s) else "") + s["activation"],
         }
+    if s["published"]:
+        config |= PUBLISHED_SWITCH if s["kind"] == "switch" else PUBLISHED_T5
     if s["dtype"] in DTYPES:
-        config["dtype"] = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[s["dtype"]]
+        dtype = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[s["dtype"]]
+        config["torch_dtype" if s["published"] else "dtype"] = dtype
     config |= s["config"]
-    return config
+    return {name: value for name, value in config.items() if name not in s["config_without"]}
 
 
 def feed_forward_shapes(s, prefix, sparse):
@@ -146,14 +186,14 @@ def feed_forward_shapes(s, prefix, sparse):
         names = ["wi_0", "wi_1"] if is_gated(s) else ["wi"]
         shapes = {f"{prefix}.DenseReluDense.{name}.weight": up for name in names}
         return shapes | {f"{prefix}.DenseReluDense.wo.weight": down}
+    parts = {"wi_0": up, "wi_1": up, "wo": down} if is_gated(s) else {"wi": up, "wo": down}
     if not sparse:
-        return {f"{prefix}.mlp.wi.weight": up, f"{prefix}.mlp.wo.weight": down}
+        return {f"{prefix}.mlp.{part}.weight": shape for part, shape in parts.items()}
     shapes = {f"{prefix}.mlp.router.classifier.weight": [s["num_experts"], s["d_model"]]}
     if s["router_bias"]:
         shapes[f"{prefix}.mlp.router.classifier.bias"] = [s["num_experts"]]
     for n in range(s["num_experts"]):
-        shapes[f"{prefix}.mlp.experts.expert_{n}.wi.weight"] = up
-        shapes[f"{prefix}.mlp.experts.expert_{n}.wo.weight"] = down
+        shapes |= {f"{prefix}.mlp.experts.expert_{n}.{part}.weight": shape for part, shape in parts.items()}
     return shapes
 
 
@@ -169,7 +209,7 @@ def tensor_shapes(s):
     bias = [s["relative_attention_num_buckets"], s["num_heads"]]
     shapes = {"shared.weight": table}
     for stack in ("encoder", "decoder"):
-        if s["own_embeddings"] or s["duplicates"]:
+        if s["own_embeddings"] or s["duplicates"] or f"{stack}.embed_tokens.weight" in hub_tables(s):
             shapes[f"{stack}.embed_tokens.weight"] = table
         for i, sparse in enumerate(sparse_pattern(s, stack)):
             block = f"{stack}.block.{i}"
@@ -180,16 +220,26 @@ def tensor_shapes(s):
             last = 1
             if stack == "decoder":
                 shapes |= attention_shapes(s, f"{block}.layer.1.EncDecAttention")
-                if i == 0 and s["duplicates"]:
+                if i == 0 and (s["duplicates"] or s["cross_bias"]):
                     shapes[f"{block}.layer.1.EncDecAttention.relative_attention_bias.weight"] = bias
                 shapes[f"{block}.layer.1.layer_norm.weight"] = [s["d_model"]]
                 last = 2
             shapes |= feed_forward_shapes(s, f"{block}.layer.{last}", sparse)
             shapes[f"{block}.layer.{last}.layer_norm.weight"] = [s["d_model"]]
         shapes[f"{stack}.final_layer_norm.weight"] = [s["d_model"]]
-    if has_head(s):
-        shapes["lm_head.weight"] = table
+    if has_head(s) or "lm_head.weight" in hub_tables(s):
+        shapes[s["head_name"]] = table
     return shapes
+
+
+def hub_tables(s):
+    """The names that share the values of shared.weight in a published checkpoint: as the class's own state has them. A
+    .bin holds them all, once for each shard; safetensors of the hub's converter the first of each shard only, though
+    their index lists them all."""
+    if not s["hub"]:
+        return []
+    embeddings = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
+    return embeddings + (["lm_head.weight"] if s["tie_word_embeddings"] and not has_head(s) else [])
 
 
 def has_head(s):
@@ -200,8 +250,8 @@ def has_head(s):
 
 def output_spread(s):
     """Standard deviation of the final norm's weight that gives logits of about 2.5."""
-    unscaled_shared_head = not s["tie_word_embeddings"]
-    return 2.5 / (s["d_model"] ** 0.5 if unscaled_shared_head else 1.0)
+    unscaled = not s["tie_word_embeddings"] or s["head_name"] == "decoder.lm_head.weight"
+    return 2.5 / (s["d_model"] ** 0.5 if unscaled else 1.0)
 
 
 def draw(s, name, shape, seed):
@@ -217,7 +267,7 @@ def draw(s, name, shape, seed):
         return 1.0 + 0.2 * values
     if name.endswith("relative_attention_bias.weight"):
         return 0.7 * values
-    if name in ("shared.weight", "lm_head.weight") or name.endswith("embed_tokens.weight"):
+    if name == "shared.weight" or name.endswith(("lm_head.weight", "embed_tokens.weight")):
         first = sentinel_base(s)
         values[first : first + s["extra_ids"]] *= 1.0 + 0.5 * (s["eos_boost"] - 1.0)
         values[1] *= s["eos_boost"]
@@ -229,9 +279,9 @@ def draw(s, name, shape, seed):
     if ".q." in name or ".k." in name:
         return values * (2.0 * s["d_kv"] ** -0.25) * fan_in**-0.5
     if ".o." in name and name.startswith("decoder."):
-        return values * 2.5 * fan_in**-0.5
+        return values * 2.5 * fan_in**-0.5 * s["residual"]
     if ".wo." in name or ".o." in name:
-        return values * 2.0 * fan_in**-0.5
+        return values * 2.0 * fan_in**-0.5 * s["residual"]
     return values * 1.3 * fan_in**-0.5
 
 
@@ -240,7 +290,9 @@ def sentinel_base(s):
     return {"tiny": 200, "t5": 32000}[s["vocabulary"]]
 
 
-def stored_dtype(s, index):
+def stored_dtype(s, index, name):
+    if s["dtype"] == "f32-bf16":
+        return torch.float32 if "norm" in name or "router" in name else torch.bfloat16
     if s["dtype"] == "mixed":
         return (torch.float32, torch.bfloat16, torch.float16)[index % 3]
     return DTYPES[s["dtype"]]
@@ -250,39 +302,63 @@ def tensors(s, seed):
     result = {}
     for index, (name, shape) in enumerate(tensor_shapes(s).items()):
         values = torch.from_numpy(draw(s, name, shape, seed).astype(np.float32))
-        result[name] = values.to(stored_dtype(s, index)).contiguous()
+        result[name] = values.to(stored_dtype(s, index, name)).contiguous()
     if s["duplicates"]:
         for copy in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"):
             result[copy] = result["shared.weight"].clone()
+    for alias in hub_tables(s):
+        result[alias] = result["shared.weight"]
     return result
 
 
-def save_weights(s, weights, folder):
-    metadata = {"format": "pt"}
-    if s["shards"] == 1:
-        save_file(weights, folder / "model.safetensors", metadata=metadata)
-        return
-    names = list(weights)
-    total = sum(weights[name].nbytes for name in names)
-    weight_map, parts, part, filled = {}, [], {}, 0
-    for name in names:
-        part[name] = weights[name]
-        filled += weights[name].nbytes
+def split(s, weights):
+    """The tensors of each file, in order: about the same number of bytes in each."""
+    total = sum(tensor.nbytes for tensor in weights.values())
+    parts, part, filled = [], {}, 0
+    for name, tensor in weights.items():
+        part[name] = tensor
+        filled += tensor.nbytes
         if filled >= total * (len(parts) + 1) / s["shards"]:
             parts.append(part)
             part = {}
-    if part:
-        parts.append(part)
+    return parts + ([part] if part else [])
+
+
+def without_aliases(part):
+    """A file's tensors as the hub's converter leaves them: one of the names that share a storage, and the metadata
+    that names the others."""
+    kept, metadata, first = {}, {"format": "pt"}, {}
+    for name, tensor in part.items():
+        if tensor.data_ptr() in first:
+            metadata[name] = first[tensor.data_ptr()]
+        else:
+            first[tensor.data_ptr()] = name
+            kept[name] = tensor
+    return kept, metadata
+
+
+def save_weights(s, weights, folder, binary=False):
+    """safetensors, or `binary`: what torch.save writes."""
+    parts = split(s, weights)
+    stem, end = ("pytorch_model", "bin") if binary else ("model", "safetensors")
+    single = len(parts) == 1 and not s["index"]
+    weight_map = {}
     for number, part in enumerate(parts, 1):
-        file = f"model-{number:05d}-of-{len(parts):05d}.safetensors"
-        save_file(part, folder / file, metadata=metadata)
+        file = f"{stem}.{end}" if single else f"{stem}-{number:05d}-of-{len(parts):05d}.{end}"
         weight_map |= {name: file for name in part}
-    index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-    write_json(folder / "model.safetensors.index.json", index)
+        if binary:
+            torch.save(part, folder / file)
+        else:
+            kept, metadata = without_aliases(part)
+            save_file(kept, folder / file, metadata=metadata)
+    if not single:
+        total = sum(tensor.nbytes for tensor in weights.values())
+        index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
+        write_json(folder / f"{stem}.{end}.index.json", index, indent=4 if s["hub"] and not binary else 2)
 
 
-def write_json(path, value):
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+def write_json(path, value, indent=2):
+    path.write_text(json.dumps(value, indent=indent) + "\n", encoding="utf-8")
 
 
 def put_vocabulary(s, folder, link, vocabulary_folder=None):
@@ -305,40 +381,42 @@ def put_vocabulary(s, folder, link, vocabulary_folder=None):
     )
 
 
-def make(shape, seed, folder, link_vocabulary=False, vocabulary_folder=None):
+def make(shape, seed, folder, link_vocabulary=False, vocabulary_folder=None, binary=False):
     """Write the checkpoint into `folder`, which is emptied of an earlier one."""
     s = resolve(shape)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in list(folder.glob("*.safetensors")) + list(folder.glob("*.json")) + [folder / "spiece.model"]:
-        old.unlink(missing_ok=True)
+    for pattern in ("*.safetensors", "*.bin", "*.json", "spiece.model"):
+        for old in folder.glob(pattern):
+            old.unlink()
     write_json(folder / "config.json", config_json(s))
     if s["generation_config"] is not None:
         write_json(folder / "generation_config.json", s["generation_config"])
-    save_weights(s, tensors(s, seed), folder)
+    save_weights(s, tensors(s, seed), folder, binary)
     put_vocabulary(s, folder, link_vocabulary, vocabulary_folder)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
 
 
-def load_shapes():
-    """The named shapes, in order."""
-    return {shape["name"]: shape for shape in json.loads((HERE / "shapes.json").read_text(encoding="utf-8"))}
+def load_shapes(file="shapes.json"):
+    """The named shapes of a file, in order."""
+    return {shape["name"]: shape for shape in json.loads((HERE / file).read_text(encoding="utf-8"))}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
-    parser.add_argument("--shape", help="a name in shapes.json")
+    parser.add_argument("--shape", help="a name in shapes.json or shapes_family.json")
     parser.add_argument("--json", default="{}", help="fields of a shape, over those of --shape")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--link-vocabulary", action="store_true", help="link to spiece.model instead of copying it")
+    parser.add_argument("--bin", action="store_true", help="pytorch_model.bin instead of safetensors")
     arguments = parser.parse_args()
-    shapes = load_shapes()
+    shapes = load_shapes() | load_shapes("shapes_family.json")
     if arguments.shape is not None and arguments.shape not in shapes:
         raise SystemExit(f"no shape {arguments.shape}; there are {', '.join(shapes)}")
     shape = {**shapes.get(arguments.shape, {}), **json.loads(arguments.json)}
-    make(shape, arguments.seed, arguments.folder, arguments.link_vocabulary)
+    make(shape, arguments.seed, arguments.folder, arguments.link_vocabulary, binary=arguments.bin)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make everything under tests/ that comes from the reference: checkpoints, their expectations, stage tensors.
 
-Comes in: shapes.json, the prompts in tests/fixtures/checkpoints/prompts.txt, the vocabularies.
+Comes in: shapes.json, shapes_family.json, the prompts in tests/fixtures/checkpoints/prompts.txt, the vocabularies.
 Goes out: tests/fixtures/checkpoints/NAME/ with expected-greedy.jsonl and expected-beam4.jsonl, for every shape;
-tests/fixtures/stages/NAME.safetensors for two of them.
-Holds: all checkpoints together stay below 4 MB (T5's vocabulary not counted); a shape that should drop tokens does.
+tests/fixtures/stages/NAME.safetensors for two of them; tests/fixtures/family/NAME/ likewise for the published layouts that
+have a "fixture", with the fewer experts that it says.
+Holds: all checkpoints of shapes.json together stay below 4 MB (T5's vocabulary not counted), those of the family below
+1.5 MB with their expectations; a shape that should drop tokens does.
 
     make_fixtures.py [NAME...]        all, or the named ones
 """
@@ -13,13 +15,16 @@ Holds: all checkpoints together stay below 4 MB (T5's vocabulary not counted); a
 import sys
 from collections import Counter
 
+import family
 import make_checkpoint
 import reference
 import write_stages
 
 CHECKPOINTS = make_checkpoint.FIXTURES / "checkpoints"
 STAGES = make_checkpoint.FIXTURES / "stages"
+FAMILY = make_checkpoint.FIXTURES / "family"
 LIMIT = 4_000_000
+FAMILY_LIMIT = 1_500_000
 SEARCHES = {
     "greedy": {"num_beams": 1, "num_return_sequences": 1},
     "beam4": {"num_beams": 4, "num_return_sequences": 4},
@@ -51,10 +56,10 @@ def describe(cases):
     )
 
 
-def make(name, shape, seed):
-    folder = CHECKPOINTS / name
+def make(name, shape, seed, parent=CHECKPOINTS):
+    folder = parent / name
     make_checkpoint.make(shape, seed, folder, link_vocabulary=True)
-    model = reference.Reference(folder)
+    model = family.loader(shape)(folder)
     prompts = reference.read_prompts(CHECKPOINTS / "prompts.txt")
     for search in SEARCHES:
         options = search_options(shape, search)
@@ -65,6 +70,17 @@ def make(name, shape, seed):
     if name in STAGE_SHAPES:
         STAGES.mkdir(parents=True, exist_ok=True)
         write_stages.write(model, STAGE_TEXT, STAGES / f"{name}.safetensors")
+
+
+def make_family(names):
+    """The published layouts, and their size."""
+    for seed, (name, shape) in enumerate(make_checkpoint.load_shapes("shapes_family.json").items(), 101):
+        if "fixture" in shape and (not names or name in names):
+            make(name, shape | shape["fixture"], seed, FAMILY)
+    size = sum(path.stat().st_size for path in FAMILY.rglob("*") if path.is_file() and not path.is_symlink())
+    print(f"the family: {size} bytes")
+    if size > FAMILY_LIMIT:
+        raise SystemExit(f"the family's checkpoints take more than {FAMILY_LIMIT} bytes")
 
 
 def total_size(expectations):
@@ -79,6 +95,7 @@ def main():
     for number, (name, shape) in enumerate(shapes.items(), 1):
         if len(sys.argv) < 2 or name in sys.argv[1:]:
             make(name, shape, number)
+    make_family(sys.argv[1:])
     size = total_size(expectations=False)
     print(f"checkpoints and the tiny vocabulary: {size} bytes; expectations: {total_size(expectations=True)} bytes")
     if size > LIMIT:

@@ -62,6 +62,7 @@ class Reference:
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(1)
         self.folder = Path(folder)
+        self.made_by = made_by()
         self.model, info = AutoModelForSeq2SeqLM.from_pretrained(
             self.folder, dtype=torch.float32, output_loading_info=True
         )
@@ -315,12 +316,13 @@ def read_prompts(path):
 
 
 def write_expectations(reference, prompts, options, out):
-    """Run every prompt and write the expectation file. Returns its cases."""
+    """Run every prompt and write the expectation file. Returns its cases. `reference` is a Reference, or another that
+    has its `run`, `folder` and `made_by`."""
     cases = [reference.run(text, options) for text in prompts]
     header = {
         "v": 1,
         "cases": len(cases),
-        "made_by": made_by(),
+        "made_by": reference.made_by,
         "made_with": "tools/reference/write_expectations.py",
         "model": {"name": Path(reference.folder).resolve().name, "files": model_files(reference.folder)},
     }

@@ -11,9 +11,13 @@ import unittest
 from pathlib import Path
 
 import check_parity
+import family
 import make_checkpoint
 import make_fixtures
+import numpy as np
+import numpy_reference
 import reference
+import torch
 
 FIXTURE = make_fixtures.CHECKPOINTS / "odd-3"
 
@@ -151,6 +155,80 @@ class Settings(unittest.TestCase):
         short = next(case for case in cases("greedy") if len(case["ids"]) < 6)
         case = self.reference.run(short["text"], {"min_length": 8, "num_beams": 1, "num_return_sequences": 1})
         self.assertGreaterEqual(len(case["ids"]), 8)
+
+
+class Numpy(unittest.TestCase):
+    """The executable specification against transformers, wherever both can run."""
+
+    def test_outputs(self):
+        """Greedy and four beams on committed checkpoints: sparse with drops, own tables, penalties and several end
+        tokens, early stopping "never", gated and plain T5, 15 sparse blocks with the head in the decoder."""
+        names = ("odd-3", "untied", "penalties", "never", "t5-gated", "t5-plain", "every-layer")
+        folders = [make_fixtures.CHECKPOINTS / name for name in names]
+        for folder in [*folders, make_fixtures.FAMILY / "switch-c-2048"]:
+            program = family.NumpyReference(folder)
+            for search, every in (("greedy", 2), ("beam4", 8)):
+                lines = (folder / f"expected-{search}.jsonl").read_text(encoding="utf-8").splitlines()[1::every]
+                for case in map(json.loads, lines):
+                    found = as_record(program.run(case["text"], case["options"]))
+                    complaint = check_parity.compare(found, case | {"compare_drops": True})
+                    near = complaint and check_parity.is_near_tie(found, case, search)
+                    self.assertTrue(complaint is None or near, f"{folder.name}: {complaint}")
+
+    def test_logits(self):
+        """Step by step with the cache, fed with what transformers chose."""
+        for name in ("odd-3", "every-layer", "step-override", "tied-head", "t5-gated-no-head", "mixed"):
+            folder = make_fixtures.CHECKPOINTS / name
+            library, program = reference.Reference(folder), numpy_reference.Model(folder)
+            line = (folder / "expected-greedy.jsonl").read_text(encoding="utf-8").splitlines()[1]
+            case = json.loads(line)
+            state, cache = program.start(case["input_ids"]), None
+            with torch.no_grad():
+                encoded = library.model.encoder(torch.tensor([case["input_ids"]]))
+                for token in [0, *case["ids"][:-1]]:
+                    out = library.model(encoder_outputs=encoded, decoder_input_ids=torch.tensor([[token]]),
+                                        past_key_values=cache, use_cache=True)
+                    cache = out.past_key_values
+                    logits, state = program.step(state, token)
+                    worst = np.abs(out.logits[0, -1].numpy() - logits).max()
+                    self.assertLess(worst, 1e-3, name)
+
+    def test_margins(self):
+        """The margins that it writes are those of the library's own search, wherever a choice is near."""
+        program = family.NumpyReference(FIXTURE)
+        for search in make_fixtures.SEARCHES:
+            for case in cases(search)[::6]:
+                margins = program.run(case["text"], case["options"])["margins"]
+                self.assertEqual(len(margins), len(case["margins"]))
+                for mine, theirs in zip(margins, case["margins"]):
+                    self.assertLess(abs(min(mine, 10) - min(theirs, 10)), 1e-3)
+
+
+class Family(unittest.TestCase):
+    def test_hub_layout(self):
+        """What the hub's converter leaves: the table once a shard, all four names in the index; a .bin has all four."""
+        shape = make_checkpoint.load_shapes("shapes_family.json")["switch-base-64"]
+        with tempfile.TemporaryDirectory() as folder:
+            make_checkpoint.make(shape, 1, folder)
+            index = json.loads((Path(folder) / "model.safetensors.index.json").read_text(encoding="utf-8"))
+            self.assertEqual((Path(folder) / "model.safetensors.index.json").stat().st_size // 1000, 181)
+            held = numpy_reference.read_weights(folder)
+            self.assertEqual([name in index["weight_map"] for name in numpy_reference.TABLES], [True] * 4)
+            self.assertEqual([name in held for name in numpy_reference.TABLES], [True, False, False, True])
+            make_checkpoint.make(shape, 1, folder, binary=True)
+            parts = [torch.load(file, weights_only=True) for file in sorted(Path(folder).glob("*.bin"))]
+            self.assertEqual(sum(name in part for part in parts for name in numpy_reference.TABLES), 4)
+            self.assertFalse(list(Path(folder).glob("*.safetensors*")))
+
+    def test_mended(self):
+        """A mended copy holds the same values under the names that the library reads."""
+        source = make_fixtures.FAMILY / "switch-c-2048"
+        with tempfile.TemporaryDirectory() as folder:
+            family.mend(source, folder)
+            mine, mended = numpy_reference.Model(source), numpy_reference.Model(folder)
+        self.assertEqual(mended.config["num_decoder_layers"], 15)
+        self.assertTrue((mine.head == mended.head).all())
+        self.assertEqual((mine.depth, mine.head_scale), (mended.depth, mended.head_scale))
 
 
 if __name__ == "__main__":
