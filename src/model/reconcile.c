@@ -142,10 +142,10 @@ static void reconcile_head(sg_model_config *config, const sg_shard_index *index,
                            const sg_log *log) {
     if (config->tie_word_embeddings && has_tensor(index, "decoder.lm_head.weight") &&
         !has_tensor(index, "lm_head.weight")) {
-        sg_log_write(
-            log, SG_LOG_LEVEL_WARNING,
-            "config.json says tie_word_embeddings true, but decoder.lm_head.weight is there: it is "
-            "the head, and logits are not scaled");
+        sg_log_write(log, SG_LOG_LEVEL_WARNING,
+                     "by config.json the embeddings are tied, but the tensors hold "
+                     "decoder.lm_head.weight: it "
+                     "is the head, and logits are not scaled");
         config->tie_word_embeddings = false;
         config->scale_output = false;
     }

@@ -337,6 +337,17 @@ def without_aliases(part):
     return kept, metadata
 
 
+def sort_metadata(path):
+    """The library writes metadata in any order; the same input must give the same bytes."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode().ljust(size)
+    assert len(text) == size
+    path.write_bytes(data[:8] + text + data[8 + size :])
+
+
 def save_weights(s, weights, folder, binary=False):
     """safetensors, or `binary`: what torch.save writes."""
     parts = split(s, weights)
@@ -351,6 +362,7 @@ def save_weights(s, weights, folder, binary=False):
         else:
             kept, metadata = without_aliases(part)
             save_file(kept, folder / file, metadata=metadata)
+            sort_metadata(folder / file)
     if not single:
         total = sum(tensor.nbytes for tensor in weights.values())
         index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
