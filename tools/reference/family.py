@@ -114,7 +114,7 @@ class Margins:
         contenders = [float(score) for score, _ in seen["contenders"]]
         if len(contenders) > self.width:
             margin = min(margin, contenders[self.width - 1] - contenders[self.width])
-        if seen["was_open"] and len(slots) == self.width and self.early is not True and seen["best"] is not None:
+        if seen["was_open"] and len(seen["finished"]) == self.width and self.early is not True and seen["best"] is not None:
             margin = min(margin, abs(float(seen["best"]) - float(seen["finished"][-1][0])))
         self.final = [float(score) for score, _ in seen["finished"]]
         self.steps.append(margin)
