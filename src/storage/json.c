@@ -236,6 +236,13 @@ sg_status sg_json_parse_file(const char *path, size_t maximum, sg_json **documen
     SG_TRY(sg_file_read_small(path, maximum, &bytes, &length, error));
     status = sg_json_parse(path, bytes, length, document, error);
     sg_memory_free(bytes);
+    if (status == SG_STATUS_BAD_JSON) {
+        /* A file that is no JSON is damaged; bad_json is what an input record can be. */
+        status = SG_STATUS_MODEL;
+        if (error != NULL) {
+            error->code = status;
+        }
+    }
     return status;
 }
 

@@ -22,7 +22,8 @@ typedef struct sg_json_value sg_json_value; /* a borrowed node */
 sg_status sg_json_parse(const char *name, const char *bytes, size_t length, sg_json **document,
                         sg_error *error) SG_MUST_CHECK;
 
-/* Read the file at `path` (at most `maximum` bytes) and parse it; messages begin with `path`. */
+/* Read the file at `path` (at most `maximum` bytes) and parse it; messages begin with `path`.
+ * Errors: those of reading it; SG_STATUS_MODEL where it is no JSON. */
 sg_status sg_json_parse_file(const char *path, size_t maximum, sg_json **document,
                              sg_error *error) SG_MUST_CHECK;
 

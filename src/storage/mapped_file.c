@@ -40,12 +40,20 @@ static const char *kind_of(const struct stat *found) {
                                       : "a device";
 }
 
-/* A path that cannot exist was not found; anything else is a failure of the system. */
+/* A path that cannot exist was not found, one that is closed to us is no use; anything else is a
+ * failure of the system. */
 static sg_status path_error(sg_error *error, int errnum, const char *path) {
     if (errnum == ENOENT || errnum == ENOTDIR || errnum == ENAMETOOLONG) {
         return sg_error_set(error, SG_STATUS_NOT_FOUND, "%s: no such file", path);
     }
-    return sg_error_from_errno(error, errnum, "%s", path);
+    (void)sg_error_from_errno(error, errnum, "%s", path);
+    if (errnum != EACCES && errnum != ELOOP) {
+        return errnum == ENOMEM ? SG_STATUS_MEMORY : SG_STATUS_IO;
+    }
+    if (error != NULL) {
+        error->code = SG_STATUS_MODEL;
+    }
+    return SG_STATUS_MODEL;
 }
 
 static sg_status require_regular(const char *path, const struct stat *found, sg_error *error) {

@@ -24,7 +24,8 @@ typedef struct sg_mapped_file {
 
 /* Map `path`. Nothing is read. On failure *file is zeroed (close is allowed).
  * Errors: SG_STATUS_NOT_FOUND; SG_STATUS_MODEL where it is no regular file (a directory, FIFO or
- * device; links are followed; never blocks); SG_STATUS_IO; SG_STATUS_MEMORY. */
+ * device; links are followed; never blocks), may not be read or is a loop of links; SG_STATUS_IO;
+ * SG_STATUS_MEMORY. */
 sg_status sg_mapped_file_open(const char *path, sg_mapped_file *file,
                               sg_error *error) SG_MUST_CHECK;
 

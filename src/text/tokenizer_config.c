@@ -80,13 +80,6 @@ sg_status sg_tokenizer_config_read(const char *path, sg_tokenizer_config *config
         *config = found;
         return SG_STATUS_OK;
     }
-    if (status == SG_STATUS_BAD_JSON) {
-        /* To the user this is a damaged model; bad_json is the code of an input record. */
-        status = SG_STATUS_MODEL;
-        if (error != NULL) {
-            error->code = status;
-        }
-    }
     if (status == SG_STATUS_OK) {
         status = read_values(path, document, &found, error);
     }
