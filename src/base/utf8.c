@@ -7,11 +7,17 @@
 
 #include <assert.h>
 
-/* Letters and numbers; ascending and disjoint, so that a binary search finds a code point. */
-static const struct code_point_range {
+/* Ascending and disjoint, so that a binary search finds a code point. */
+typedef struct code_point_range {
     uint32_t first, last;
-} alphanumeric_ranges[] = {
+} code_point_range;
+
+static const code_point_range alphanumeric_ranges[] = {
 #include "base/utf8_alphanumeric.inc"
+};
+
+static const code_point_range mark_ranges[] = {
+#include "base/utf8_mark.inc"
 };
 
 static bool is_continuation(unsigned char byte) {
@@ -119,18 +125,27 @@ size_t sg_utf8_encode(uint32_t code_point, char out[4]) {
     return 4;
 }
 
-bool sg_utf8_is_alphanumeric(uint32_t code_point) {
+static bool is_in(const code_point_range *ranges, size_t count, uint32_t code_point) {
     size_t low = 0;
-    size_t high = sizeof alphanumeric_ranges / sizeof alphanumeric_ranges[0];
+    size_t high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (code_point > alphanumeric_ranges[middle].last) {
+        if (code_point > ranges[middle].last) {
             low = middle + 1;
-        } else if (code_point < alphanumeric_ranges[middle].first) {
+        } else if (code_point < ranges[middle].first) {
             high = middle;
         } else {
             return true;
         }
     }
     return false;
+}
+
+bool sg_utf8_is_alphanumeric(uint32_t code_point) {
+    return is_in(alphanumeric_ranges, sizeof alphanumeric_ranges / sizeof alphanumeric_ranges[0],
+                 code_point);
+}
+
+bool sg_utf8_is_mark(uint32_t code_point) {
+    return is_in(mark_ranges, sizeof mark_ranges / sizeof mark_ranges[0], code_point);
 }

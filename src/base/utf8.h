@@ -25,4 +25,7 @@ size_t sg_utf8_encode(uint32_t code_point, char out[4]);
 /* True if `code_point` is a letter or a digit (Unicode categories L* and N*). */
 bool sg_utf8_is_alphanumeric(uint32_t code_point);
 
+/* True if `code_point` is a combining mark, part of the character before it (category M*). */
+bool sg_utf8_is_mark(uint32_t code_point);
+
 #endif

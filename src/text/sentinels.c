@@ -91,9 +91,11 @@ static sg_status scan(const char *text, size_t length, const char *mark, int32_t
 static sg_status check_forms(const form_count *seen, const char *mark, int32_t sentinel_count,
                              sg_error *error) {
     if (seen->sentinels > 0 && seen->marks > 0) {
-        return sg_error_set(error, SG_STATUS_MIXED_BLANKS,
-                            "the text has %zu blanks written <extra_id_N> and %zu written \"%s\"",
-                            seen->sentinels, seen->marks, mark);
+        return sg_error_set(
+            error, SG_STATUS_MIXED_BLANKS,
+            "the text has blanks of two forms: <extra_id_N>, %zu times, and \"%s\", %zu "
+            "times",
+            seen->sentinels, mark, seen->marks);
     }
     if (seen->marks > (size_t)sentinel_count) {
         return sg_error_set(error, SG_STATUS_TOO_MANY_BLANKS,
@@ -197,13 +199,20 @@ static bool is_word_at(const char *bytes, size_t length) {
     return sg_utf8_decode(bytes, length, &code_point) > 0 && sg_utf8_is_alphanumeric(code_point);
 }
 
-/* True if the last character written is a letter or digit. */
+/* True if the last character written is a letter or digit, whatever marks stand on it: an e with
+ * a combining acute ends a word as é does, and so does a Hindi vowel sign. */
 static bool ends_in_word(const stitching *work) {
+    const char *bytes = work->out->data;
     size_t at = work->out->length;
     while (at > work->begin) {
+        uint32_t code_point = 0;
         at--;
-        if (((unsigned char)work->out->data[at] & 0xC0) != 0x80) {
-            return is_word_at(work->out->data + at, work->out->length - at);
+        if (((unsigned char)bytes[at] & 0xC0) == 0x80) {
+            continue;
+        }
+        (void)sg_utf8_decode(bytes + at, work->out->length - at, &code_point);
+        if (!sg_utf8_is_mark(code_point)) {
+            return sg_utf8_is_alphanumeric(code_point);
         }
     }
     return false;

@@ -69,8 +69,8 @@ typedef struct sg_stitched_fill {
  * spans    [list->count] one per occurrence, in the text's order.
  * fills    [list->count] written.
  * A blank without a fill stays as typed. With `add_space`, one space is put before a fill whose
- * first piece begins a word where the byte before is part of a letter or digit, and after a fill
- * that ends in a letter or digit where the next character is one. */
+ * first piece begins a word where the character before is a letter or digit, and after a fill that
+ * ends in one where the next character is one; combining marks are part of what they stand on. */
 sg_status sg_sentinels_stitch(const sg_tokenizer *tokenizer, const sg_blank_list *list,
                               const char *text, size_t length, const int32_t *ids,
                               const sg_fill_span *spans, bool add_space, sg_stitched_fill *fills,

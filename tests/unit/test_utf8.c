@@ -83,10 +83,23 @@ static void letters_and_numbers_are_known(void) {
     }
 }
 
+/* Marks of any script; what carries them, and joiners, are none. */
+static void marks_are_known(void) {
+    static const uint32_t yes[] = {0x300, 0x301, 0x36f, 0x5b0, 0x93f, 0x940, 0x20d0, 0xfe0f};
+    static const uint32_t no[] = {0, ' ', 'e', 0xe9, 0xb4, 0x5e, 0x915, 0x200d, 0x1f600, 0x10ffff};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        CHECK(sg_utf8_is_mark(yes[i]));
+    }
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+        CHECK(!sg_utf8_is_mark(no[i]));
+    }
+}
+
 int main(void) {
     TEST(every_scalar_value_round_trips);
     TEST(exactly_the_scalar_values_decode);
     TEST(the_first_bad_byte_is_found);
     TEST(letters_and_numbers_are_known);
+    TEST(marks_are_known);
     return test_end();
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write src/base/utf8_alphanumeric.inc: the ranges of code points whose Unicode category is L* or N*.
+"""Write the ranges of code points whose Unicode category begins with one of the letters given.
 
-    python3 tools/reference/make_alphanumeric_table.py > src/base/utf8_alphanumeric.inc
+    python3 tools/reference/make_alphanumeric_table.py LN > src/base/utf8_alphanumeric.inc
+    python3 tools/reference/make_alphanumeric_table.py M > src/base/utf8_mark.inc
 
 Needs nothing but Python; the Unicode version is that of its unicodedata module and is written down.
 """
@@ -11,10 +12,10 @@ import sys
 import unicodedata
 
 
-def alphanumeric_ranges():
+def ranges_of(categories):
     ranges = []
     for code_point in range(sys.maxunicode + 1):
-        if unicodedata.category(chr(code_point))[0] not in "LN":
+        if unicodedata.category(chr(code_point))[0] not in categories:
             continue
         if ranges and ranges[-1][1] == code_point - 1:
             ranges[-1][1] = code_point
@@ -24,9 +25,11 @@ def alphanumeric_ranges():
 
 
 def main():
-    ranges = alphanumeric_ranges()
+    if len(sys.argv) != 2:
+        sys.exit("usage: make_alphanumeric_table.py CATEGORIES")
+    ranges = ranges_of(sys.argv[1])
     print("/* SPDX-License-Identifier: Apache-2.0 */")
-    print(f"/* Made by tools/reference/make_alphanumeric_table.py (Python {platform.python_version()}, "
+    print(f"/* Made by tools/reference/make_alphanumeric_table.py {sys.argv[1]} (Python {platform.python_version()}, "
           f"Unicode {unicodedata.unidata_version}):")
     print(f" * {len(ranges)} ranges, first and last, ascending. */")
     line = ""
