@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process: descriptors, signals, and the only exit. Everything else is cli/.
  *
- * INT, TERM, HUP and XCPU end the run after the record at work: the handler writes the signal's
- * number into a pipe that the command line watches, and the signal is raised again at the end with
- * its default action, so that the parent sees a death by it. A second signal finds the default
- * action already. */
+ * INT, TERM, HUP and XCPU end the run: the handler writes the signal's number into a pipe that the
+ * command line watches, records that are answered are written whole, the one at work is given up
+ * at its next token, and the signal is raised again at the end with its default action, so that the
+ * parent sees a death by it. A second signal finds the default action already. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -110,6 +110,14 @@ typedef enum sg_no_blank {
     SG_NO_BLANK_ERROR         /* SG_STATUS_NO_BLANK */
 } sg_no_blank;
 
+/* Asked before every generated token whether the call should end early: true makes it fail with
+ * SG_STATUS_STOPPED. `asked` may be NULL (never). Called from the thread that called the library.
+ */
+typedef struct sg_stop {
+    bool (*asked)(void *context);
+    void *context;
+} sg_stop;
+
 /* Everything that may differ from one text to the next. Strings are borrowed during the call. */
 typedef struct sg_infill_options {
     sg_decoding_options decoding;
@@ -122,6 +130,7 @@ typedef struct sg_infill_options {
     sg_no_blank no_blank;
     size_t max_input_tokens; /* 1 or more; </s> counted (4096) */
     bool truncate;           /* cut to max_input_tokens instead of SG_STATUS_TOO_LONG */
+    sg_stop stop;            /* of any text: it ends the call for all of them */
 } sg_infill_options;
 
 /* All decoding settings unset, stop_at_last_blank and add_space true, 4096 input tokens. */

@@ -31,7 +31,8 @@ extern "C" {
     X(NEWLINE, 15, "newline", "a line format cannot hold a text with a line feed")                 \
     X(INCOMPLETE, 16, "incomplete", "a blank got no fill")                                         \
     X(NUMERIC, 17, "numeric", "a computed value is not finite")                                    \
-    X(INTERNAL, 18, "internal", "a fault in this program")
+    X(INTERNAL, 18, "internal", "a fault in this program")                                         \
+    X(STOPPED, 19, "stopped", "the caller asked for an early end")
 
 typedef enum sg_status {
 #define SG_STATUS_ENUM(name, value, word, text) SG_STATUS_##name = (value),

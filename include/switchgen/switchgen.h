@@ -122,7 +122,7 @@ SG_PUBLIC void sg_session_destroy(sg_session *session);
  *
  * Errors: SG_STATUS_TOO_LONG, _BAD_UTF8, _NO_BLANK, _MIXED_BLANKS, _TOO_MANY_BLANKS, _NUMERIC,
  * _ARGUMENT: this text failed, the session goes on; SG_STATUS_MEMORY, _IO, _CHANGED, _INTERNAL: the
- * work cannot go on. */
+ * work cannot go on; SG_STATUS_STOPPED: options->stop asked for it. */
 SG_PUBLIC sg_status sg_session_fill(sg_session *session, sg_text text,
                                     const sg_infill_options *options, sg_result **result,
                                     sg_error *error) SG_MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/input.h"
 #include "cli/output.h"
 
 sg_exit_code sg_command_exit_code(sg_status status) {
@@ -41,6 +42,15 @@ bool sg_command_is_record_failure(sg_status status) {
     default:
         return false;
     }
+}
+
+static bool is_stop_asked(void *context) {
+    const sg_cli_context *asked = context;
+    return sg_input_stop_requested(asked->stop_descriptor);
+}
+
+sg_stop sg_command_stop(sg_cli_context *context) {
+    return (sg_stop){.asked = is_stop_asked, .context = context};
 }
 
 sg_exit_code sg_command_fail(sg_cli_context *context, const sg_error *error) {

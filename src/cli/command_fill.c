@@ -81,6 +81,7 @@ sg_exit_code sg_command_fill(sg_cli_context *context) {
                         .infill = sg_cli_options_infill(context->options),
                         .style = style_of(context->options)};
     sg_engine_options engine_options = sg_cli_options_engine(context->options, state.log);
+    state.infill.stop = sg_command_stop(context);
     sg_record_loop loop = {
         .engine_options = &engine_options, .style = state.style, .answer = answer, .state = &state};
     return sg_record_loop_run(&loop, context);

@@ -142,8 +142,8 @@ static sg_status record_or_report(record_run *run, sg_text text, const sg_infill
     sg_error failure = {.code = SG_STATUS_OK};
     sg_status status = record_text(run, text, options, &failure);
     failure.code = status;
-    if (status == SG_STATUS_OK) {
-        return SG_STATUS_OK;
+    if (status == SG_STATUS_OK || status == SG_STATUS_STOPPED) {
+        return SG_STATUS_OK; /* stopped: the loop ends, and no file is written */
     }
     if (sg_command_is_record_failure(status)) {
         sg_console_error(run->context->console, where, &failure);
@@ -160,6 +160,7 @@ static sg_status record_prompts(record_run *run, sg_input *input, sg_error *erro
     sg_infill_options options = sg_cli_options_infill(run->options);
     sg_input_record record;
     bool found = false;
+    options.stop = sg_command_stop(run->context);
     SG_TRY(sg_input_next(input, &record, &found, error));
     while (found) {
         sg_text text = {.bytes = record.text, .length = record.length};
@@ -183,6 +184,7 @@ static sg_status record_cases(record_run *run, sg_expectation_file *file, sg_err
         char where[SG_INPUT_WHERE_SIZE];
         sg_status status;
         (void)snprintf(where, sizeof where, "%s:%zu", file->path, one_case.line);
+        one_case.options.stop = sg_command_stop(run->context);
         one_case.options.max_input_tokens = (size_t)run->options->max_input_tokens;
         status = record_or_report(run, text, &one_case.options, where, error);
         sg_expectation_case_clear(&one_case);

@@ -161,6 +161,7 @@ static sg_status run_case(verify_run *run, sg_expectation_case *one_case, sg_res
     sg_infill_options options = one_case->options;
     options.decoding.num_return_sequences = options.decoding.num_beams;
     options.max_input_tokens = (size_t)run->options->max_input_tokens;
+    options.stop = sg_command_stop(run->context);
     return sg_session_fill(run->setup.session, text, &options, result, failure);
 }
 
@@ -184,6 +185,8 @@ static sg_status verify_case(verify_run *run, sg_expectation_case *one_case, sg_
     run->cases++;
     if (status == SG_STATUS_OK) {
         count_and_list(run, one_case, result);
+    } else if (status == SG_STATUS_STOPPED) {
+        return SG_STATUS_OK; /* the loop ends, and no report is printed */
     } else if (sg_command_is_record_failure(status) || status == SG_STATUS_ARGUMENT) {
         list_failure(run, one_case->line, &failure);
     } else {

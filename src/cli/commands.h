@@ -35,6 +35,9 @@ sg_exit_code sg_command_exit_code(sg_status status);
 /* True for a failure of one record, after which the next can be tried. */
 bool sg_command_is_record_failure(sg_status status);
 
+/* Ends a text that is being filled once the run should end. Valid while `context` is. */
+sg_stop sg_command_stop(sg_cli_context *context);
+
 /* Print `error` and return its exit code. */
 sg_exit_code sg_command_fail(sg_cli_context *context, const sg_error *error);
 

@@ -44,9 +44,11 @@ static sg_status open_standard_input(sg_input_file *file, const sg_input *input,
     return SG_STATUS_OK;
 }
 
+/* A FIFO without a writer is opened without waiting for one, so that a signal can end the run:
+ * reading waits for both (wait_or_stop). */
 static sg_status open_named(sg_input_file *file, const char *name, sg_error *error) {
     file->name = name;
-    file->descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    file->descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->descriptor < 0) {
         (void)sg_error_from_errno(error, errno, "%s: cannot be read", name);
         if (error != NULL) {

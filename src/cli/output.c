@@ -24,6 +24,9 @@
 
 static const char standard_output[] = "standard output";
 
+/* How often a FIFO is asked whether somebody reads it. */
+#define FIFO_RETRY_MS 50
+
 static sg_status refuse_input(const char *name, sg_error *error) {
     (void)sg_error_set(error, SG_STATUS_ARGUMENT, "%s: is both input and output", name);
     return sg_error_hint(error, "write to another file with -o, then rename it");
@@ -57,9 +60,23 @@ static sg_status open_standard_output(sg_output *output, const sg_input *input, 
     return check_descriptor(output, input, error);
 }
 
-/* A device, a FIFO: no name to keep safe. */
-static sg_status open_directly(sg_output *output, const char *path, sg_error *error) {
-    output->descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+/* A device, a FIFO: no name to keep safe. A FIFO that nobody reads is tried again and again, so
+ * that a signal can end the run; open(2) itself would wait without looking. */
+static sg_status open_directly(sg_output *output, const char *path, const sg_input *input,
+                               sg_error *error) {
+    const int stop_descriptor = input == NULL ? -1 : input->source.stop_descriptor;
+    const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    while ((output->descriptor = open(path, flags)) < 0 && errno == ENXIO) {
+        struct stat found;
+        struct pollfd stop = {.fd = stop_descriptor, .events = POLLIN};
+        if (stat(path, &found) != 0 || !S_ISFIFO(found.st_mode)) {
+            errno = ENXIO;
+            break;
+        }
+        if (poll(&stop, 1, FIFO_RETRY_MS) > 0) {
+            return sg_error_set(error, SG_STATUS_IO, "%s: nobody reads it", path);
+        }
+    }
     if (output->descriptor < 0) {
         return cannot_open(path, error);
     }
@@ -121,13 +138,16 @@ sg_status sg_output_open(sg_output *output, const char *path, const sg_input *in
     if (path == NULL || strcmp(path, "-") == 0) {
         return open_standard_output(output, input, error);
     }
+    if (path[0] == '\0') {
+        return sg_error_set(error, SG_STATUS_ARGUMENT, "the output's name is empty");
+    }
     output->name = sg_memory_copy_text(path, strlen(path));
     if (output->name == NULL) {
         return sg_memory_error(error, "a file name", strlen(path));
     }
     exists = stat(path, &found) == 0;
     if (exists && !S_ISREG(found.st_mode)) {
-        return open_directly(output, path, error);
+        return open_directly(output, path, input, error);
     }
     if (exists && input != NULL &&
         sg_input_reads(input, (uint64_t)found.st_dev, (uint64_t)found.st_ino)) {

@@ -70,6 +70,10 @@ static sg_status answer_text(loop_run *run, const sg_input_record *record, sg_er
         return SG_STATUS_OK;
     }
     failure.code = status;
+    if (status == SG_STATUS_STOPPED) {
+        sg_buffer_reset(&run->answer);
+        return SG_STATUS_OK; /* half an answer is none; main ends by the signal */
+    }
     if (sg_command_is_record_failure(status)) {
         return answer_failure(run, record, &failure, error);
     }

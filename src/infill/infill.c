@@ -157,13 +157,27 @@ static void advance_search(sg_request *request, float *logits, sg_error *error) 
     sg_kv_cache_reorder(&request->cache, request->parents, request->row_count);
 }
 
+static bool is_stop_asked(sg_request *const *requests, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const sg_stop *stop = &requests[i]->options.stop;
+        if (stop->asked != NULL && stop->asked(stop->context)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Step all live rows until no request has any. */
-static void decode(sg_session *session, sg_request *const *requests, size_t count, token_loop *loop,
-                   sg_error *errors, const sg_probe *probe) {
+static sg_status decode(sg_session *session, sg_request *const *requests, size_t count,
+                        token_loop *loop, sg_error *errors, const sg_probe *probe,
+                        sg_error *error) {
     const sg_model *model = &session->engine->model;
     size_t rows;
     while ((rows = gather_rows(requests, count, loop)) > 0) {
         size_t first = 0;
+        if (is_stop_asked(requests, count)) {
+            return sg_error_set(error, SG_STATUS_STOPPED, "stopped before all tokens were there");
+        }
         sg_decoder_step(loop->decoder, loop->rows, rows, loop->hidden, probe);
         sg_lm_head_score(model, session->matmul, loop->hidden, rows, loop->logits);
         for (size_t i = 0; i < count; i++) {
@@ -175,6 +189,7 @@ static void decode(sg_session *session, sg_request *const *requests, size_t coun
             }
         }
     }
+    return SG_STATUS_OK;
 }
 
 sg_status sg_infill_run(sg_session *session, sg_request *const *requests, size_t count,
@@ -192,7 +207,9 @@ sg_status sg_infill_run(sg_session *session, sg_request *const *requests, size_t
         encode(session, requests, &from, errors, probe);
         sg_decoder_read_source(loop.decoder, &from.sequences, from.states, from.caches);
         sources_clear(&from);
-        decode(session, requests, count, &loop, errors, probe);
+        status = decode(session, requests, count, &loop, errors, probe, error);
+    }
+    if (status == SG_STATUS_OK) {
         status = sg_shard_index_check_unchanged(session->engine->model.index, error);
     }
     token_loop_clear(&loop);

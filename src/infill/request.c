@@ -117,8 +117,13 @@ static sg_status resolve_settings(const sg_engine *engine, sg_request *request, 
     SG_TRY(resolve_integer("num_beams", option->num_beams, model->num_beams, 1, 1, SG_MAX_BEAMS,
                            &to->num_beams, error));
     SG_TRY(resolve_integer("num_return_sequences", option->num_return_sequences,
-                           model->num_return_sequences, 1, 1, (int64_t)to->num_beams,
+                           model->num_return_sequences, 1, 1, SG_MAX_BEAMS,
                            &to->num_return_sequences, error));
+    if (to->num_return_sequences > to->num_beams) {
+        return sg_error_set(error, SG_STATUS_ARGUMENT,
+                            "num_return_sequences is %zu, expected at most num_beams, which is %zu",
+                            to->num_return_sequences, to->num_beams);
+    }
     SG_TRY(resolve_length(request, model, &to->max_new_tokens, error));
     SG_TRY(resolve_integer("min_new_tokens", option->min_new_tokens, model->min_new_tokens, 0, 0,
                            most, &to->min_new_tokens, error));

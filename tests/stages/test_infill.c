@@ -185,6 +185,31 @@ static void a_bad_text_fails_alone(void) {
     sg_engine_close(engine);
 }
 
+static bool count_to_three(void *context) {
+    int *asked = context;
+    return ++*asked == 3;
+}
+
+/* A caller can end a call at any token; the session is good for the next one. */
+static void a_call_can_be_stopped(void) {
+    sg_engine *engine = open_engine(1, SG_MATMUL_BACKEND_NATIVE);
+    sg_session *session = NULL;
+    sg_infill_options options = sg_infill_options_default();
+    sg_result *result = NULL;
+    sg_error error = {0};
+    int asked = 0;
+    CHECK_INT(sg_session_create(engine, &session, NULL), SG_STATUS_OK);
+    options.stop = (sg_stop){.asked = count_to_three, .context = &asked};
+    CHECK_INT(sg_session_fill(session, text_of(0), &options, &result, &error), SG_STATUS_STOPPED);
+    CHECK(result == NULL);
+    CHECK_INT(asked, 3);
+    CHECK_INT(sg_session_fill(session, text_of(0), &options, &result, &error), SG_STATUS_OK);
+    CHECK(asked > 4);
+    sg_result_destroy(result);
+    sg_session_destroy(session);
+    sg_engine_close(engine);
+}
+
 /* Options out of range, and what each kind of text without a blank gives. */
 static void options_are_checked(void) {
     sg_engine *engine = open_engine(1, SG_MATMUL_BACKEND_NATIVE);
@@ -195,7 +220,8 @@ static void options_are_checked(void) {
     CHECK_INT(sg_session_create(engine, &session, NULL), SG_STATUS_OK);
     options.decoding.num_return_sequences = 2;
     CHECK_INT(sg_session_fill(session, text_of(0), &options, &result, &error), SG_STATUS_ARGUMENT);
-    CHECK_CONTAINS(error.message, "num_return_sequences is 2, expected 1 to 1");
+    CHECK_CONTAINS(error.message,
+                   "num_return_sequences is 2, expected at most num_beams, which is 1");
     options = sg_infill_options_default();
     options.max_input_tokens = 5;
     CHECK_INT(sg_session_fill(session, text_of(0), &options, &result, &error), SG_STATUS_TOO_LONG);
@@ -267,6 +293,7 @@ static void token_loop_allocates_nothing(void) {
 int main(void) {
     TEST(company_and_threads_change_nothing);
     TEST(a_bad_text_fails_alone);
+    TEST(a_call_can_be_stopped);
     TEST(options_are_checked);
     TEST(token_loop_allocates_nothing);
     return test_end();
