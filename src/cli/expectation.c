@@ -162,6 +162,9 @@ static sg_status read_margins(const sg_expectation_file *file, sg_expectation_ca
     if (list == NULL || sg_json_kind(list) == SG_JSON_EVENT_NULL) {
         return SG_STATUS_OK;
     }
+    if (sg_json_kind(list) != SG_JSON_EVENT_ARRAY_BEGIN) {
+        return malformed(file, "\"margins\" is no list of numbers", error);
+    }
     one_case->margin_count = sg_json_count(list);
     one_case->margins = sg_memory_alloc(one_case->margin_count, sizeof *one_case->margins);
     if (one_case->margins == NULL) {
@@ -322,11 +325,11 @@ static sg_status read_candidates(const sg_expectation_file *file, sg_expectation
                                  sg_error *error) {
     const sg_json_value *list = sg_json_member(sg_json_root(one_case->document), "candidates");
     size_t count = list == NULL ? 0 : sg_json_count(list);
-    if (count == 0) {
+    if (list == NULL || sg_json_kind(list) == SG_JSON_EVENT_NULL) {
         return SG_STATUS_OK;
     }
     if (sg_json_kind(list) != SG_JSON_EVENT_ARRAY_BEGIN) {
-        return malformed(file, "\"candidates\" is no list", error);
+        return malformed(file, "\"candidates\" is no list of outputs", error);
     }
     one_case->candidates = sg_memory_alloc_zeroed(count, sizeof *one_case->candidates);
     if (one_case->candidates == NULL) {
@@ -334,8 +337,11 @@ static sg_status read_candidates(const sg_expectation_file *file, sg_expectation
     }
     one_case->candidate_count = count;
     for (size_t i = 0; i < count; i++) {
-        SG_TRY(read_output(file, one_case, sg_json_at(list, i, NULL), &one_case->candidates[i],
-                           error));
+        const sg_json_value *candidate = sg_json_at(list, i, NULL);
+        if (sg_json_kind(candidate) != SG_JSON_EVENT_OBJECT_BEGIN) {
+            return malformed(file, "\"candidates\" is no list of outputs", error);
+        }
+        SG_TRY(read_output(file, one_case, candidate, &one_case->candidates[i], error));
     }
     return SG_STATUS_OK;
 }
@@ -438,6 +444,9 @@ sg_status sg_expectation_check_model(const sg_expectation_file *file, const char
                                      bool checksum, sg_error *error) {
     const sg_json_value *model = sg_json_member(sg_json_root(file->header), "model");
     const sg_json_value *files = model == NULL ? NULL : sg_json_member(model, "files");
+    if (files != NULL && sg_json_kind(files) != SG_JSON_EVENT_ARRAY_BEGIN) {
+        return sg_error_set(error, SG_STATUS_ARGUMENT, "%s:1: \"files\" is no list", file->path);
+    }
     for (size_t i = 0; files != NULL && i < sg_json_count(files); i++) {
         sg_status status = check_file(file, sg_json_at(files, i, NULL), directory, checksum, error);
         if (status == SG_STATUS_MODEL) {

@@ -117,7 +117,11 @@ static void refuses_malformed_cases(void) {
     refuses_case("{\"text\":\"x\",\"ids\":[1],\"margins\":[\"a\"]}", "\"margins\"");
     refuses_case("{\"text\":\"x\",\"ids\":[1],\"candidates\":{\"a\":1}}",
                  "\"candidates\" is no list");
-    refuses_case("{\"text\":\"x\",\"ids\":[1],\"candidates\":[1]}", "\"ids\" is missing");
+    refuses_case("{\"text\":\"x\",\"ids\":[1],\"candidates\":[1]}",
+                 "\"candidates\" is no list of outputs");
+    refuses_case("{\"text\":\"x\",\"ids\":[1],\"candidates\":[{}]}", "\"ids\" is missing");
+    refuses_case("{\"text\":\"x\",\"ids\":[1],\"candidates\":1}", "\"candidates\" is no list");
+    refuses_case("{\"text\":\"x\",\"ids\":[1],\"margins\":5}", "\"margins\" is no list of numbers");
     refuses_case("{\"text\":\"x\",\"ids\":[1],\"ids\":[1]}", "ids");
     refuses_case("{\"text\":\"x\",\"ids\":[1]", "byte");
     refuses_case("[]", "is no JSON object");
