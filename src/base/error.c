@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const char *sg_status_word(sg_status status) {
     switch (status) {
 #define SG_STATUS_CASE(name, value, word, text) \
@@ -29,8 +31,8 @@ const char *sg_status_text(sg_status status) {
     return "a fault in this program";
 }
 
-/* After a cut at `size`: drop the bytes of a character that was cut in two. Control characters,
- * which a hostile file name or key could use to drive a terminal, become '?'. */
+/* After a cut at `size`: drop the bytes of a character that was cut in two. Then see
+ * sg_error_make_safe. */
 static void make_printable(char *text, size_t size) {
     size_t length = strlen(text);
     if (length + 1 == size) {
@@ -47,10 +49,20 @@ static void make_printable(char *text, size_t size) {
             }
         }
     }
-    for (unsigned char *byte = (unsigned char *)text; *byte != 0; byte++) {
-        if (*byte < 0x20u || *byte == 0x7fu) {
-            *byte = '?';
+    sg_error_make_safe(text);
+}
+
+void sg_error_make_safe(char *text) {
+    size_t rest = strlen(text);
+    while (rest > 0) {
+        uint32_t code_point = 0;
+        size_t step = sg_utf8_decode(text, rest, &code_point);
+        if (step == 0 || code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0)) {
+            step = step == 0 ? 1 : step;
+            memset(text, '?', step);
         }
+        text += step;
+        rest -= step;
     }
 }
 
@@ -100,6 +112,15 @@ sg_status sg_error_prefix(sg_error *error, sg_status code, const char *format, .
     return error->code;
 }
 
+/* The C library's words for `errnum`, in lower case as messages are. */
+static void write_reason(int errnum, char *reason, size_t size) {
+    char room[128];
+    (void)snprintf(reason, size, "%s", strerror_r(errnum, room, sizeof room));
+    if (reason[0] >= 'A' && reason[0] <= 'Z' && reason[1] >= 'a' && reason[1] <= 'z') {
+        reason[0] = (char)(reason[0] - 'A' + 'a');
+    }
+}
+
 sg_status sg_error_from_errno(sg_error *error, int errnum, const char *format, ...) {
     sg_status code = errnum == ENOMEM ? SG_STATUS_MEMORY : SG_STATUS_IO;
     char reason[128];
@@ -110,8 +131,8 @@ sg_status sg_error_from_errno(sg_error *error, int errnum, const char *format, .
         write_message(error, code, format, arguments);
         va_end(arguments);
         length = strlen(error->message);
-        (void)snprintf(error->message + length, sizeof error->message - length, ": %s",
-                       strerror_r(errnum, reason, sizeof reason));
+        write_reason(errnum, reason, sizeof reason);
+        (void)snprintf(error->message + length, sizeof error->message - length, ": %s", reason);
     }
     return code;
 }

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "cli/close_names.h"
 #include "cli/option_values.h"
 
@@ -310,8 +311,14 @@ static sg_status check_operands(const sg_cli_options *options, sg_error *error) 
 }
 
 static sg_status check_whole(sg_cli_options *options, sg_error *error) {
+    size_t offset = 0;
     if (options->blank != NULL && options->blank[0] == '\0') {
         return sg_error_set(error, SG_STATUS_ARGUMENT, "--blank: the mark is empty");
+    }
+    if (options->blank != NULL &&
+        !sg_utf8_is_valid(options->blank, strlen(options->blank), &offset)) {
+        return sg_error_set(error, SG_STATUS_ARGUMENT, "--blank: the mark is not UTF-8 at byte %zu",
+                            offset);
     }
     if (options->revision != NULL && options->revision[0] == '\0') {
         return sg_error_set(error, SG_STATUS_ARGUMENT, "--revision: the name is empty");
@@ -337,7 +344,8 @@ static void read_environment(sg_cli_options *options) {
 
 static sg_status read_thread_environment(sg_cli_options *options, sg_error *error) {
     const char *threads = getenv("SWITCH_GEN_THREADS");
-    if (threads == NULL || threads[0] == '\0' || options->given[SG_OPTION_THREADS]) {
+    if (threads == NULL || threads[0] == '\0' || options->given[SG_OPTION_THREADS] ||
+        options->help || options->version) {
         return SG_STATUS_OK;
     }
     return sg_option_value_store(options, sg_option_table_row(SG_OPTION_THREADS),

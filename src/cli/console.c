@@ -8,10 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 
+/* Of a place in a file that a message is about. */
+#define PLACE_SIZE 512
+
 /* A message, its prefix and its hint. */
-#define LINE_SIZE (SG_ERROR_MESSAGE_SIZE + SG_ERROR_HINT_SIZE + 512)
+#define LINE_SIZE (SG_ERROR_MESSAGE_SIZE + SG_ERROR_HINT_SIZE + PLACE_SIZE + 64)
 
 void sg_console_init(sg_console *console) {
     memset(console, 0, sizeof *console);
@@ -72,6 +76,7 @@ static bool is_repeated(sg_console *console, const char *message) {
 static void write_log(void *context, sg_log_level level, const char *message) {
     sg_console *console = context;
     char line[LINE_SIZE];
+    size_t length;
     if (level == SG_LOG_LEVEL_WARNING) {
         if (console->quiet || is_repeated(console, message)) {
             return;
@@ -79,8 +84,12 @@ static void write_log(void *context, sg_log_level level, const char *message) {
     } else if (console->verbosity < (level == SG_LOG_LEVEL_INFO ? 1 : 2)) {
         return;
     }
-    (void)snprintf(line, sizeof line, "switch-gen: %s%s\n",
+    (void)snprintf(line, sizeof line - 1, "switch-gen: %s%s",
                    level == SG_LOG_LEVEL_WARNING ? "warning: " : "", message);
+    sg_error_make_safe(line);
+    length = strlen(line);
+    line[length] = '\n';
+    line[length + 1] = '\0';
     write_line(console, line);
 }
 
@@ -90,9 +99,13 @@ sg_log sg_console_log(sg_console *console) {
 
 void sg_console_error(sg_console *console, const char *where, const sg_error *error) {
     char line[LINE_SIZE];
+    char place[PLACE_SIZE] = "";
     bool hint = error->hint[0] != '\0';
-    (void)snprintf(line, sizeof line, "switch-gen: %s%s%s\n%s%s%s", where == NULL ? "" : where,
-                   where == NULL ? "" : ": ",
+    if (where != NULL) {
+        (void)snprintf(place, sizeof place, "%s: ", where);
+        sg_error_make_safe(place);
+    }
+    (void)snprintf(line, sizeof line, "switch-gen: %s%s\n%s%s%s", place,
                    error->message[0] == '\0' ? sg_status_text(error->code) : error->message,
                    hint ? "hint: " : "", error->hint, hint ? "\n" : "");
     write_line(console, line);
