@@ -184,6 +184,9 @@ static sg_status read_pickle(sg_pickle_machine *machine, sg_pickle *pickle) {
                             "%s: has %zu bytes, expected at most %u", machine->name,
                             machine->length, SG_PICKLE_MAX_BYTES);
     }
+    if (machine->length == 0) {
+        return sg_pickle_refuse(machine, "no pickle of protocol 2"); /* `bytes` may be NULL */
+    }
     SG_TRY(sg_pickle_run(machine, &top));
     return collect(machine, top, pickle);
 }

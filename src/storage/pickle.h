@@ -34,7 +34,7 @@ typedef struct sg_pickle_tensor {
 /* The tensors of one pickle. */
 typedef struct sg_pickle sg_pickle;
 
-/* Read bytes[0..length), called `name` in messages. Needs memory in proportion to `length`.
+/* Read bytes[0..length) (NULL if empty), called `name` in messages. Needs memory in proportion to `length`.
  * Errors: SG_STATUS_MODEL (which rule, at which byte), SG_STATUS_UNSUPPORTED (a name that is not on
  * the list, a tensor form that torch can write and this program does not read), SG_STATUS_MEMORY.
  * Owned by the caller on success; borrows nothing. */

@@ -261,6 +261,14 @@ static void refuses_each_broken_rule(void) {
     }
 }
 
+/* Protects: an empty record has no bytes at all to look at. */
+static void refuses_nothing(void) {
+    sg_pickle *pickle = NULL;
+    sg_error error;
+    CHECK_INT(sg_pickle_read("p", NULL, 0, &pickle, &error), SG_STATUS_MODEL);
+    CHECK_CONTAINS(error.message, "no pickle of protocol 2");
+}
+
 /* Protects: every beginning of a good pickle is refused, never read past its end. */
 static void refuses_each_cut(void) {
     static test_bytes bytes;
@@ -341,6 +349,7 @@ int main(void) {
     TEST(reads_one_tensor);
     TEST(reads_every_good_form);
     TEST(refuses_each_broken_rule);
+    TEST(refuses_nothing);
     TEST(refuses_each_cut);
     TEST(limits_hold);
     printf("%zu hostile pickles\n", sizeof hostile / sizeof hostile[0]);
