@@ -103,6 +103,9 @@ typedef struct sg_decoding_options {
     sg_early_stopping early_stopping; /* (false) */
 } sg_decoding_options;
 
+/* Everything unset. */
+SG_PUBLIC sg_decoding_options sg_decoding_options_default(void);
+
 /* What a text without a blank means. */
 typedef enum sg_no_blank {
     SG_NO_BLANK_GENERATE = 0, /* a text-to-text prompt: the result is the generated text */

@@ -69,7 +69,7 @@ static void write_config(const sg_inspection *from, sg_buffer *out) {
         "\"d_ff\":%zu,\"is_gated\":%s,\"activation\":\"%s\",\"vocab_size\":%zu,",
         config->type == SG_MODEL_TYPE_SWITCH ? "switch_transformers" : "t5", config->d_model,
         config->num_heads, config->d_kv, config->d_ff, truth(config->is_gated),
-        sg_inspection_activation_name(config->activation), config->vocab_size);
+        sg_activation_name(config->activation), config->vocab_size);
     (void)sg_buffer_append_format(
         out,
         "\"num_experts\":%zu,\"expert_capacity\":%" PRId64 ",\"router_bias\":%s,"

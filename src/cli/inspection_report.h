@@ -20,7 +20,4 @@ void sg_inspection_write_problems_json(const sg_problem_list *problems, sg_buffe
 /* "[2, 3]", with `between` between the numbers. */
 void sg_inspection_write_shape(const sg_tensor *tensor, const char *between, sg_buffer *out);
 
-/* "relu", as config.json has it. Static storage. */
-const char *sg_inspection_activation_name(sg_activation activation);
-
 #endif

@@ -14,20 +14,6 @@ static const char *yes_no(bool value) {
     return value ? "yes" : "no";
 }
 
-const char *sg_inspection_activation_name(sg_activation activation) {
-    switch (activation) {
-    case SG_ACTIVATION_RELU:
-        return "relu";
-    case SG_ACTIVATION_GELU:
-        return "gelu";
-    case SG_ACTIVATION_GELU_NEW:
-        return "gelu_new";
-    case SG_ACTIVATION_SILU:
-        break;
-    }
-    return "silu";
-}
-
 void sg_inspection_write_shape(const sg_tensor *tensor, const char *between, sg_buffer *out) {
     (void)sg_buffer_append_text(out, "[");
     for (size_t i = 0; i < tensor->rank; i++) {
@@ -94,7 +80,7 @@ static void write_config(const sg_inspection *from, sg_buffer *out) {
     (void)sg_buffer_append_format(
         out, "sizes:       d_model %zu, heads %zu x %zu, d_ff %zu (%s%s), vocabulary %zu\n",
         config->d_model, config->num_heads, config->d_kv, config->d_ff,
-        config->is_gated ? "gated " : "", sg_inspection_activation_name(config->activation),
+        config->is_gated ? "gated " : "", sg_activation_name(config->activation),
         config->vocab_size);
     (void)sg_buffer_append_format(
         out,

@@ -2,8 +2,6 @@
 /* A folder in, an engine out; and the parts of the public API that need the tokenizer only. */
 #include "infill/engine.h"
 
-#include <math.h>
-
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -12,26 +10,6 @@
 /* Rows of the embedding that may lie beyond the tokenizer before it looks like the wrong one: T5
  * has 28. */
 #define SPARE_ROWS 128
-
-sg_engine_options sg_engine_options_default(void) {
-    return (sg_engine_options){0};
-}
-
-sg_infill_options sg_infill_options_default(void) {
-    return (sg_infill_options){.decoding = {.num_beams = SG_OPTION_UNSET,
-                                            .num_return_sequences = SG_OPTION_UNSET,
-                                            .max_new_tokens = SG_OPTION_UNSET,
-                                            .max_length = SG_OPTION_UNSET,
-                                            .min_new_tokens = SG_OPTION_UNSET,
-                                            .min_length = SG_OPTION_UNSET,
-                                            .no_repeat_ngram_size = SG_OPTION_UNSET,
-                                            .length_penalty = (double)NAN,
-                                            .repetition_penalty = (double)NAN},
-                               .decoder_start_token_id = -1,
-                               .stop_at_last_blank = true,
-                               .add_space = true,
-                               .max_input_tokens = 4096};
-}
 
 /* A tokenizer and a model from different checkpoints must not meet. */
 static sg_status check_vocabularies(const char *directory, const sg_engine *engine,

@@ -62,3 +62,17 @@ void sg_activation_apply_gated(sg_activation activation, float *x, const float *
         }
     }
 }
+
+const char *sg_activation_name(sg_activation activation) {
+    switch (activation) {
+    case SG_ACTIVATION_RELU:
+        return "relu";
+    case SG_ACTIVATION_GELU:
+        return "gelu";
+    case SG_ACTIVATION_GELU_NEW:
+        return "gelu_new";
+    case SG_ACTIVATION_SILU:
+        break;
+    }
+    return "silu";
+}

@@ -12,6 +12,9 @@ typedef enum sg_activation {
     SG_ACTIVATION_SILU      /* x / (1 + exp(-x)); also called swish */
 } sg_activation;
 
+/* "relu", "gelu", "gelu_new", "silu". Static storage. */
+const char *sg_activation_name(sg_activation activation);
+
 /* x[i] = act(x[i]) in place; NaN stays NaN. */
 void sg_activation_apply(sg_activation activation, float *x, size_t count);
 

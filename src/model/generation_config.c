@@ -296,15 +296,7 @@ sg_status sg_generation_config_examine(const char *directory, const char *file,
                                        const sg_model_config *config, const sg_log *log,
                                        const sg_problem_sink *sink, sg_generation_config *settings,
                                        sg_error *error) {
-    sg_generation_config result = {.decoding = {.num_beams = SG_OPTION_UNSET,
-                                                .num_return_sequences = SG_OPTION_UNSET,
-                                                .max_new_tokens = SG_OPTION_UNSET,
-                                                .max_length = SG_OPTION_UNSET,
-                                                .min_new_tokens = SG_OPTION_UNSET,
-                                                .min_length = SG_OPTION_UNSET,
-                                                .no_repeat_ngram_size = SG_OPTION_UNSET,
-                                                .length_penalty = (double)NAN,
-                                                .repetition_penalty = (double)NAN}};
+    sg_generation_config result = {.decoding = sg_decoding_options_default()};
     bool ignore_all = file != NULL && strcmp(file, "none") == 0;
     bool has_file = file != NULL && !ignore_all;
     int64_t start = -1;

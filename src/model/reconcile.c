@@ -111,20 +111,6 @@ static void reconcile_steps(sg_model_config *config, const sg_shard_index *index
                  at->num_layers);
 }
 
-static const char *activation_name(sg_activation activation) {
-    switch (activation) {
-    case SG_ACTIVATION_RELU:
-        return "relu";
-    case SG_ACTIVATION_GELU:
-        return "gelu";
-    case SG_ACTIVATION_GELU_NEW:
-        return "gelu_new";
-    case SG_ACTIVATION_SILU:
-        break;
-    }
-    return "silu";
-}
-
 static void reconcile_gate(sg_model_config *config, const sg_shard_index *index,
                            const sg_log *log) {
     if (has_tensor(index, "encoder.block.0.layer.1.mlp.wi_0.weight") ||
@@ -132,7 +118,7 @@ static void reconcile_gate(sg_model_config *config, const sg_shard_index *index,
         sg_log_write(log, SG_LOG_LEVEL_WARNING,
                      "config.json says plain %s feed-forwards, the tensors hold wi_0 and wi_1: "
                      "gated gelu_new is used",
-                     activation_name(config->activation));
+                     sg_activation_name(config->activation));
         config->is_gated = true;
         config->activation = SG_ACTIVATION_GELU_NEW;
     }

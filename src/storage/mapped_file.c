@@ -154,11 +154,11 @@ void sg_mapped_file_close(sg_mapped_file *file) {
     *file = (sg_mapped_file){0};
 }
 
-/* pread into data[0..size), which is writable. */
-static sg_status read_all(const sg_mapped_file *file, unsigned char *data, sg_error *error) {
-    size_t done = 0;
-    while (done < file->size) {
-        ssize_t got = pread(file->descriptor, data + done, file->size - done, (off_t)done);
+sg_status sg_mapped_file_read(const sg_mapped_file *file, uint64_t offset, void *bytes,
+                              size_t length, sg_error *error) {
+    unsigned char *to = bytes;
+    while (length > 0) {
+        ssize_t got = pread(file->descriptor, to, length, (off_t)offset);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -167,10 +167,11 @@ static sg_status read_all(const sg_mapped_file *file, unsigned char *data, sg_er
         }
         if (got == 0) {
             return sg_error_set(error, SG_STATUS_CHANGED,
-                                "%s: changed while it was read: it had %zu bytes, now ends at %zu",
-                                file->path, file->size, done);
+                                "%s: changed while it was used: it became shorter", file->path);
         }
-        done += (size_t)got;
+        to += got;
+        length -= (size_t)got;
+        offset += (uint64_t)got;
     }
     return SG_STATUS_OK;
 }
@@ -186,7 +187,7 @@ sg_status sg_mapped_file_read_in(sg_mapped_file *file, sg_error *error) {
         return sg_error_from_errno(error, errno, "%s: memory for %zu bytes", file->path,
                                    file->size);
     }
-    SG_TRY(read_all(file, pages, error));
+    SG_TRY(sg_mapped_file_read(file, 0, pages, file->size, error));
     (void)mprotect(pages, file->size, PROT_READ);
     return sg_mapped_file_check_unchanged(file, error);
 }

@@ -32,6 +32,11 @@ sg_status sg_mapped_file_open(const char *path, sg_mapped_file *file,
 /* Unmap and free. Allowed on a zeroed struct and twice. */
 void sg_mapped_file_close(sg_mapped_file *file);
 
+/* Read bytes[0..length) from `offset` of the file, whatever is mapped. Errors: SG_STATUS_IO,
+ * SG_STATUS_CHANGED (the file ends before). */
+sg_status sg_mapped_file_read(const sg_mapped_file *file, uint64_t offset, void *bytes,
+                              size_t length, sg_error *error) SG_MUST_CHECK;
+
 /* Read the whole file into memory of the process's own that takes the mapping's place: `data` stays
  * where it is, and what happens to the file later cannot be seen. Errors: SG_STATUS_MEMORY, _IO,
  * _CHANGED (the file is shorter than it was); the file is then to be closed. */

@@ -207,36 +207,13 @@ sg_status sg_tensor_source_check_unchanged(const sg_tensor_source *source, sg_er
 
 /* ---- reading ---- */
 
-/* All of bytes[0..length) from `offset` of a file. */
-static sg_status read_exactly(const sg_mapped_file *file, uint64_t offset, void *bytes,
-                              size_t length, sg_error *error) {
-    unsigned char *to = bytes;
-    while (length > 0) {
-        ssize_t got = pread(file->descriptor, to, length, (off_t)offset);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return sg_error_from_errno(error, errno, "%s", file->path);
-        }
-        if (got == 0) {
-            return sg_error_set(error, SG_STATUS_CHANGED,
-                                "%s: changed while it was used: it became shorter", file->path);
-        }
-        to += got;
-        length -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return SG_STATUS_OK;
-}
-
 /* Read `size` bytes from `offset` in pieces, to `sink` (NULL: nowhere); *crc is carried on. */
 static sg_status read_straight(sg_tensor_source *source, const sg_mapped_file *file,
                                uint64_t offset, uint64_t size, uint32_t *crc, sg_tensor_sink sink,
                                void *context, sg_error *error) {
     while (size > 0) {
         size_t length = size < SG_TENSOR_SOURCE_PIECE ? (size_t)size : SG_TENSOR_SOURCE_PIECE;
-        SG_TRY(read_exactly(file, offset, source->piece, length, error));
+        SG_TRY(sg_mapped_file_read(file, offset, source->piece, length, error));
         if (crc != NULL) {
             *crc = sg_torch_zip_crc32(*crc, source->piece, length);
         }
@@ -332,8 +309,9 @@ static sg_status gather(sg_tensor_source *source, const sg_source_tensor *tensor
         if (stretch != NULL) {
             memcpy(source->piece + used, stretch + walk.place * element, element);
         } else {
-            SG_TRY(read_exactly(file, tensor->begin + (tensor->offset + walk.place) * element,
-                                source->piece + used, element, error));
+            SG_TRY(sg_mapped_file_read(file,
+                                       tensor->begin + (tensor->offset + walk.place) * element,
+                                       source->piece + used, element, error));
         }
         used += element;
         step(&walk);
@@ -357,9 +335,9 @@ static sg_status read_strided(sg_tensor_source *source, const sg_source_tensor *
         if (stretch == NULL) {
             return sg_memory_error(error, "a tensor", (size_t)bytes);
         }
-        status =
-            read_exactly(sg_tensor_source_file(source, tensor->file),
-                         tensor->begin + tensor->offset * element, stretch, (size_t)bytes, error);
+        status = sg_mapped_file_read(sg_tensor_source_file(source, tensor->file),
+                                     tensor->begin + tensor->offset * element, stretch,
+                                     (size_t)bytes, error);
     }
     if (status == SG_STATUS_OK) {
         status = gather(source, tensor, stretch, sink, context, error);
