@@ -3,8 +3,8 @@
 """Compare a built switch-gen with the reference on checkpoints laid out as every published family lays them out.
 
 Comes in: the switch-gen executable and a work folder; a seed (drawn and printed where none is given).
-Goes out: a table as check_parity.py's, one row more a checkpoint and search from pytorch_model.bin by way of `switch-gen
-convert`, and for mended checkpoints one of the numpy program against transformers. Exit 1 on a difference, and where the
+Goes out: a table as check_parity.py's, a row more a checkpoint and search by name from a Hugging Face cache, one from
+pytorch_model.bin by way of `switch-gen convert`, and for mended checkpoints one of the numpy program against transformers. Exit 1 on a difference, and where the
 warnings are not exactly those that shapes_family.json says.
 Holds: names, types, files, config.json with its errors are those of the published files as far as known; sizes are tiny.
 Reference: transformers; for switch-c-2048 transformers on a mended copy; for gated experts and for a decoder deeper than
@@ -16,6 +16,8 @@ the encoder the numpy program (family.py).
 """
 
 import argparse
+import hashlib
+import os
 import secrets
 import shutil
 import sys
@@ -69,6 +71,20 @@ def numpy_records(model, cases):
     return [answer | {"status": "ok", "input_tokens": len(answer["input_ids"])} for answer in answers]
 
 
+def lay_in_cache(model, repository, cache):
+    """A model folder as the hub's client lays it out: blobs by their sums, a snapshot of links, a ref to it."""
+    place = cache / f"models--{repository.replace('/', '--')}"
+    shutil.rmtree(place, ignore_errors=True)
+    commit = hashlib.sha1(repository.encode()).hexdigest()
+    for folder in ("blobs", "refs", f"snapshots/{commit}"):
+        (place / folder).mkdir(parents=True)
+    for file in sorted(model.iterdir()):
+        blob = place / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()
+        shutil.copyfile(file, blob)
+        (place / "snapshots" / commit / file.name).symlink_to(Path("../../blobs") / blob.name)
+    (place / "refs" / "main").write_text(commit, encoding="ascii")
+
+
 def convert(executable, source, target):
     shutil.rmtree(target, ignore_errors=True)
     done = check_parity.run([executable, "convert", source, target])
@@ -94,6 +110,13 @@ def check_shape(executable, name, shape, seed, folder, can_convert, every):
     )
     if shape.get("reference") == "mended":
         tallies += compare_rows(name, "numpy", lambda _, __, cases: numpy_records(model, cases), expected_of, folder)
+    lay_in_cache(model, f"google/{name}", folder / "hub")
+    os.environ["HF_HUB_CACHE"] = str(folder / "hub")
+
+    def cached_records(search, options, _):
+        return check_parity.fill(executable, f"google/{name}", prompt_path, search, "native", options)
+
+    tallies += compare_rows(name, "hub", cached_records, expected_of, folder)
     if can_convert:
         make_checkpoint.make(shape, seed, folder / f"{name}.bin", binary=True)
         converted = folder / f"{name}.converted"
